@@ -1,0 +1,6 @@
+//! The recorder's recovery daemon: the account record, recovery, the LAN web pages and the API of
+//! the local screen. `docs/ARCHITECTURE.md` maps the modules and says what each must not do.
+#![forbid(unsafe_code)]
+
+pub mod recovery;
+pub mod web;

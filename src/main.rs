@@ -1,0 +1,3 @@
+//! `latchkeyd`: arguments, tracing, exit codes.
+
+fn main() {}

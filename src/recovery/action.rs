@@ -1,0 +1,133 @@
+//! Everything that can happen to the heart, as one closed enum.
+
+use super::reply::{GrantToken, SessionToken};
+use latchkey_protocol::{Address, Code, Door};
+use zeroize::Zeroizing;
+
+/// Names a request until it is answered. Given by the shell, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// Names a hash job until its outcome is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// A password as typed: never printed, wiped when dropped.
+pub type Password = Zeroizing<String>;
+
+/// What the heart can be told.
+#[derive(Debug)]
+pub enum Action {
+    /// Someone at a door asks for something.
+    Asked {
+        /// Names it for the reply.
+        id: RequestId,
+        /// The door that it came in by.
+        door: Door,
+        /// What is asked.
+        request: Request,
+    },
+    /// A hash job is done.
+    Hashed {
+        /// The job.
+        ticket: Ticket,
+        /// What came out.
+        outcome: HashOutcome,
+    },
+    /// The try that an earlier step charged is durable: compare now.
+    CompareCode {
+        /// Whose try it is.
+        id: RequestId,
+        /// The door whose challenge was charged.
+        door: Door,
+        /// The code that was typed.
+        code: Code,
+    },
+}
+
+/// What a hash job gave.
+#[derive(Debug)]
+pub enum HashOutcome {
+    /// The PHC string of a new password.
+    Made(String),
+    /// Whether the typed password is the one of the PHC string.
+    Compared(bool),
+    /// Hashing failed (out of memory); nothing may change.
+    Failed,
+}
+
+/// What a person, a page or a GUI can ask for. No debug output shows a password or token.
+#[derive(Debug)]
+pub enum Request {
+    /// What anyone may see.
+    Describe {
+        /// The session, if the caller has one.
+        session: Option<SessionToken>,
+    },
+    /// Sets the first admin password, and on wish the reserved email, on an inactive device.
+    Activate {
+        /// The first admin password.
+        password: Password,
+        /// The reserved email.
+        email: Option<Address>,
+    },
+    /// Signs in as admin.
+    SignIn {
+        /// The admin password.
+        password: Password,
+    },
+    /// Ends a session.
+    SignOut {
+        /// The session.
+        session: SessionToken,
+    },
+    /// Sets a new password in the place of a known one.
+    ChangePassword {
+        /// The session that asks.
+        session: SessionToken,
+        /// The password until now.
+        current: Password,
+        /// The password from now on.
+        new: Password,
+    },
+    /// Reads the reserved emails in full.
+    ReservedEmails {
+        /// The session that asks.
+        session: SessionToken,
+    },
+    /// Replaces the reserved email, or removes it. Kills every challenge.
+    SetReservedEmail {
+        /// The session that asks.
+        session: SessionToken,
+        /// The admin password.
+        current: Password,
+        /// The new address, or none.
+        email: Option<Address>,
+    },
+    /// Shows the live challenge of this door, or issues one.
+    BeginReset {
+        /// Issue a new one even if one is live ("new QR"); throttled.
+        renew: bool,
+    },
+    /// Shows the live challenge of this door, or why there is none. Issues nothing.
+    ViewChallenge,
+    /// Trades a code for a grant.
+    VerifyCode {
+        /// The code that was mailed.
+        code: Code,
+    },
+    /// Trades a grant for a new password.
+    SetPassword {
+        /// The grant.
+        grant: GrantToken,
+        /// The new password.
+        password: Password,
+    },
+    /// Whether this is the admin password, for a vendor's own software. Console only; throttled.
+    VerifyPassword {
+        /// The password to check.
+        password: Password,
+    },
+    /// Erases the account. Console only: the board's button or jumper.
+    FactoryReset,
+}

@@ -1,0 +1,94 @@
+//! The account record: what flash holds, a few hundred bytes.
+
+use super::BootId;
+use latchkey_protocol::{Address, Door, Life};
+use serde::{Deserialize, Serialize};
+
+/// The account record of an active device. A device without one is inactive.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Drawn when the record is created.
+    pub life: Life,
+    /// Challenges issued in this life.
+    pub challenge_counter: u32,
+    /// The admin password's Argon2id hash, in PHC form.
+    pub password_phc: String,
+    /// Grows with each password change; kills every challenge.
+    pub password_epoch: u32,
+    /// At most two, the first being the primary one.
+    pub emails: Vec<ReservedEmail>,
+    /// Grows with each change of `emails`; kills every challenge.
+    pub email_epoch: u32,
+    /// Throttling at the console.
+    pub console: Debt,
+    /// Throttling at the LAN door.
+    pub lan: Debt,
+    /// A completed reset that the owner has not been told of at a sign-in yet.
+    pub reset_to_tell: Option<ResetNote>,
+}
+
+/// A reserved email.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReservedEmail {
+    /// The address.
+    pub address: Address,
+    /// The owner has typed a code that was mailed to it.
+    pub confirmed: bool,
+}
+
+/// A completed reset, as told at the next sign-in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetNote {
+    /// Where it was done.
+    pub door: Door,
+    /// The device's wall clock then; shown only.
+    pub wall_unix_s: i64,
+}
+
+/// What one door owes. Kept over reboots; waiting is counted in uptime; success clears it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debt {
+    /// Failed sign-ins in a row, charged ahead in pieces so that a crash gives no credit.
+    pub sign_in_failures: u32,
+    /// Tries of challenges since the last success, charged in one piece when a challenge is issued.
+    pub reset_tries: u32,
+    /// The boot in which this door's last challenge was issued and has not succeeded since: a
+    /// challenge that is gone while this is another boot was killed by a reboot.
+    pub issued_in: Option<BootId>,
+}
+
+impl Record {
+    /// What a door owes.
+    pub fn debt(&self, door: Door) -> &Debt {
+        match door {
+            Door::Console => &self.console,
+            Door::Lan => &self.lan,
+        }
+    }
+
+    /// What a door owes, to be changed.
+    pub fn debt_mut(&mut self, door: Door) -> &mut Debt {
+        match door {
+            Door::Console => &mut self.console,
+            Door::Lan => &mut self.lan,
+        }
+    }
+}
+
+impl core::fmt::Debug for Record {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Record")
+            .field("life", &self.life)
+            .field("challenge_counter", &self.challenge_counter)
+            .field("password_epoch", &self.password_epoch)
+            .field("emails", &self.emails)
+            .field("email_epoch", &self.email_epoch)
+            .field("console", &self.console)
+            .field("lan", &self.lan)
+            .finish_non_exhaustive()
+    }
+}
