@@ -88,8 +88,7 @@ fn mask(part: &str) -> String {
 }
 
 fn is_atom(atom: &str) -> bool {
-    !atom.is_empty()
-        && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+    !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
 }
 
 fn is_label(label: &str) -> bool {

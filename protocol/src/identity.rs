@@ -189,8 +189,8 @@ impl IdentityRequest {
 }
 
 fn check_names(serial: &str, model: &str) -> Result<(), IdentityError> {
-    let serial_ok = (1..=32).contains(&serial.len())
-        && serial.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let serial_ok =
+        (1..=32).contains(&serial.len()) && serial.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let model_ok = (1..=64).contains(&model.chars().count()) && !model.chars().any(char::is_control);
     match (serial_ok, model_ok) {
         (false, _) => Err(IdentityError::Serial),

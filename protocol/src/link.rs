@@ -52,7 +52,11 @@ impl Host {
         let port_ok = port.is_none_or(|p| {
             !p.starts_with('0') && p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok()
         });
-        if name.split('.').all(label_ok) && port_ok { Ok(Self(text.to_owned())) } else { Err(LinkError::Host) }
+        if name.split('.').all(label_ok) && port_ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(LinkError::Host)
+        }
     }
 
     /// The host as text.

@@ -232,7 +232,16 @@ impl Challenge {
         let door = if flags & FLAG_LAN != 0 { Door::Lan } else { Door::Console };
         let confirmed = flags & FLAG_CONFIRMED != 0;
         let challenge = Self {
-            id, message, life, counter, door, confirmed, device_time_unix_s, locale, tz_offset_min, addresses,
+            id,
+            message,
+            life,
+            counter,
+            door,
+            confirmed,
+            device_time_unix_s,
+            locale,
+            tz_offset_min,
+            addresses,
         };
         Some((challenge, signer))
     }

@@ -77,9 +77,7 @@ impl SealedChallenge {
 
         let mode = match &identity.mode {
             Mode::Base => OpModeS::Base,
-            Mode::Psk(psk) => {
-                OpModeS::Psk(PskBundle::new(psk, &identity.handle.0).map_err(|_| SealError)?)
-            }
+            Mode::Psk(psk) => OpModeS::Psk(PskBundle::new(psk, &identity.handle.0).map_err(|_| SealError)?),
         };
         let recipient = identity.cloud_key.hpke().ok_or(SealError)?;
         let (enc, ciphertext) = single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, Kem>(

@@ -19,7 +19,7 @@ pub use effect::{Effect, HashJob};
 pub use limits::Limits;
 pub use pending::Pending;
 pub use record::{Debt, Record, ReservedEmail};
-pub use reply::{ChallengeView, Ended, Refusal, Reply, SessionToken, GrantToken};
+pub use reply::{ChallengeView, Ended, GrantToken, Refusal, Reply, SessionToken};
 
 /// The moment of an action, and the boot that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
