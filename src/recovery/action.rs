@@ -1,6 +1,9 @@
 //! Everything that can happen to the heart, as one closed enum.
 
-use super::reply::{GrantToken, SessionToken};
+use super::{
+    challenge::ChargedTry,
+    reply::{GrantToken, SessionToken},
+};
 use latchkey_protocol::{Address, Code, Door};
 use zeroize::Zeroizing;
 
@@ -13,7 +16,28 @@ pub struct RequestId(pub u64);
 pub struct Ticket(pub u64);
 
 /// A password as typed: never printed, wiped when dropped.
-pub type Password = Zeroizing<String>;
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes a password as typed; [`super::password`] has the rules for new ones.
+    pub fn new(text: impl Into<Zeroizing<String>>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl core::ops::Deref for Password {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Password {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
 
 /// What the heart can be told.
 #[derive(Debug)]
@@ -35,18 +59,10 @@ pub enum Action {
         outcome: HashOutcome,
     },
     /// The try that an earlier step charged is durable: compare now.
-    CompareCode {
-        /// Whose try it is.
-        id: RequestId,
-        /// The door whose challenge was charged.
-        door: Door,
-        /// The code that was typed.
-        code: Code,
-    },
+    CompareCode(ChargedTry),
 }
 
 /// What a hash job gave.
-#[derive(Debug)]
 pub enum HashOutcome {
     /// The PHC string of a new password.
     Made(String),
@@ -54,6 +70,16 @@ pub enum HashOutcome {
     Compared(bool),
     /// Hashing failed (out of memory); nothing may change.
     Failed,
+}
+
+impl core::fmt::Debug for HashOutcome {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Made(_) => "Made(..)",
+            Self::Compared(_) => "Compared(..)",
+            Self::Failed => "Failed",
+        })
+    }
 }
 
 /// What a person, a page or a GUI can ask for. No debug output shows a password or token.

@@ -30,7 +30,7 @@ pub enum Effect {
 }
 
 /// Work for Argon2id.
-#[derive(Debug)]
+#[derive(Clone)]
 pub enum HashJob {
     /// Hash a new password with this salt.
     Make {
@@ -48,6 +48,15 @@ pub enum HashJob {
     },
 }
 
+impl core::fmt::Debug for HashJob {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Make { .. } => "Make(..)",
+            Self::Compare { .. } => "Compare(..)",
+        })
+    }
+}
+
 /// What the log tells (ASVS 16.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the documentation")]
@@ -61,5 +70,6 @@ pub enum Event {
     CodeAccepted(Door),
     CodeRefused(Door),
     PasswordReset(Door),
+    LanClosed,
     FactoryReset,
 }

@@ -16,6 +16,9 @@ pub const TRIES: u32 = 5;
 /// Failures in a row on the LAN path before it closes until the owner signs in or resets at the
 /// console (NIST SP 800-63B-4 3.2.2).
 pub const LAN_FAILURES_MAX: u32 = 100;
+/// Failed sign-ins are charged to flash in pieces of this many, ahead: a crash gives no credit and
+/// flash is written once a piece.
+pub const FAILURES_PIECE: u32 = 5;
 /// Failed sign-ins that cost no waiting.
 pub const FREE_FAILURES: u32 = 5;
 /// The first wait, which then doubles.
@@ -28,7 +31,7 @@ pub const GRANT_S: u64 = 600;
 pub const SESSION_IDLE_S: u64 = 900;
 /// A session ends after this long in any case.
 pub const SESSION_MAX_S: u64 = 12 * 3600;
-/// Sessions at a time; the oldest gives way.
+/// Sessions at a time, for each door; the oldest gives way.
 pub const SESSIONS_MAX: usize = 16;
 /// Hash jobs that wait, for each door.
 pub const HASH_QUEUE_MAX: usize = 4;

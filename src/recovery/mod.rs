@@ -2,24 +2,43 @@
 //!
 //! [`State::step`] takes an [`Action`] and the moment, and gives the next state and the [`Effect`]s that
 //! must happen for it. The shell carries out the effects in order; the next state is installed only
-//! after every durable one succeeded. If one fails, what is on the disk is unknown: the shell reads
-//! it back and calls [`State::boot`] again.
+//! after every durable one succeeded. If one fails, what is on the disk is unknown: the shell drops the
+//! rest of the step, reads back what is stored, and goes on from [`State::read_back`].
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`state`] | the lifecycle, boot, and the step that hands each action on |
+//! | [`account`] | activation, new passwords, the reserved email, factory reset |
+//! | [`sign_in`] | sessions, and the proof that the admin password was typed |
+//! | [`challenge`] | the reset by email: issue, show, charge, compare, grant |
+//! | [`hashing`] | the queue of hash jobs: one at a time, the console first |
+//! | [`throttle`] | what waiting costs, counted as a debt |
+//! | [`password`] | the rules for new passwords, and the meter |
 //!
 //! Must not: know of sockets, files, clocks, threads, JSON or tokio. A tidy test checks.
 
+pub mod account;
 pub mod action;
+pub mod challenge;
 pub mod effect;
+pub mod hashing;
 pub mod limits;
+pub mod password;
 pub mod pending;
 pub mod record;
 pub mod reply;
+pub mod sign_in;
+pub mod state;
+pub mod throttle;
 
-pub use action::{Action, HashOutcome, Request, RequestId, Ticket};
+pub use action::{Action, HashOutcome, Password, Request, RequestId, Ticket};
+pub use challenge::ChargedTry;
 pub use effect::{Effect, HashJob};
 pub use limits::Limits;
 pub use pending::Pending;
 pub use record::{Debt, Record, ReservedEmail};
 pub use reply::{ChallengeView, Ended, GrantToken, Refusal, Reply, SessionToken};
+pub use state::{Context, State, Step, Stored, StoredPending, StoredRecord};
 
 /// The moment of an action, and the boot that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,356 @@
+//! The account of an active device, and everything that changes it. Each change of the password
+//! or the email takes a proof that only [`super::sign_in`] or [`super::challenge`] can make.
+
+use super::{
+    Context, Effect, GrantToken, HashJob, HashOutcome, Limits, Now, Password, Record, Refusal, Reply,
+    ReservedEmail, SessionToken,
+    challenge::{self, CodeVerified, Grant, Slot},
+    effect::Event,
+    hashing::{Ask, Epochs, Hashing, Purpose, Running},
+    password,
+    record::{Debt, ResetNote},
+    reply::{Description, Ended, Lifecycle},
+    sign_in::{self, PasswordVerified, Sessions},
+    state::{DOORS, PerDoor, Stored, Turn},
+    throttle::Throttle,
+};
+use latchkey_protocol::{Address, Door, Life};
+
+/// An answer now, or after a hash job.
+pub(super) enum Answer {
+    Now(Reply),
+    Later,
+}
+
+/// An active device: what flash holds, and what memory holds for each door.
+#[derive(Clone)]
+pub(super) struct Active {
+    pub(super) record: Record,
+    doors: PerDoor<DoorState>,
+}
+
+/// A door's share of the memory.
+#[derive(Clone)]
+pub(super) struct DoorState {
+    pub(super) slot: Slot,
+    pub(super) grant: Option<Grant>,
+    pub(super) sessions: Sessions,
+    pub(super) throttle: Throttle,
+}
+
+/// What gives the right to set a password.
+enum Proof {
+    Code(CodeVerified, ResetNote),
+    Password(PasswordVerified),
+}
+
+impl Active {
+    pub(super) fn boot(record: &Record, stored: &Stored, limits: &Limits, now: Now) -> Self {
+        let doors = PerDoor::new(|door| DoorState {
+            slot: Slot::boot(stored.pending(door), door, record, limits, now),
+            grant: None,
+            sessions: Sessions::default(),
+            throttle: Throttle::boot(record.debt(door), now),
+        });
+        Self { record: record.clone(), doors }
+    }
+
+    /// Takes over from memory what a failed step cannot have made untrue.
+    pub(super) fn keep_from(&mut self, old: &Self, limits: &Limits, now: Now) {
+        if self.record.life != old.record.life {
+            return;
+        }
+        for door in DOORS {
+            let Self { record, doors } = self;
+            let (memory, known) = (doors.of_mut(door), old.doors.of(door));
+            memory.slot.keep_from(&known.slot, door, record, limits, now);
+            memory.throttle.keep_from(&known.throttle);
+            if record.password_epoch == old.record.password_epoch {
+                memory.sessions = known.sessions.clone();
+            }
+            if self.epochs() == old.epochs() {
+                self.doors.of_mut(door).grant = known.grant.clone();
+            }
+        }
+    }
+
+    pub(super) fn epochs(&self) -> Epochs {
+        Epochs {
+            life: self.record.life,
+            password: self.record.password_epoch,
+            email: self.record.email_epoch,
+        }
+    }
+
+    pub(super) fn door(&self, door: Door) -> &DoorState {
+        self.doors.of(door)
+    }
+
+    pub(super) fn door_mut(&mut self, door: Door) -> &mut DoorState {
+        self.doors.of_mut(door)
+    }
+
+    pub(super) fn record_and_door(&mut self, door: Door) -> (&mut Record, &mut DoorState) {
+        (&mut self.record, self.doors.of_mut(door))
+    }
+
+    pub(super) fn masked_emails(&self) -> Vec<String> {
+        self.record.emails.iter().map(|email| email.address.masked()).collect()
+    }
+
+    pub(super) fn commit(&self, turn: &mut Turn<'_>) {
+        turn.push(Effect::CommitRecord(Box::new(self.record.clone())));
+    }
+
+    /// Forgets challenges that are over.
+    pub(super) fn settle(&mut self, limits: &Limits, now: Now) {
+        for door in DOORS {
+            self.doors.of_mut(door).slot.settle(door, &self.record, limits, now);
+        }
+    }
+
+    /// A right password at a door: the door owes nothing more, and at the console it opens a closed
+    /// LAN door. Gives whether the record changed.
+    pub(super) fn succeed(&mut self, door: Door) -> bool {
+        let (record, memory) = self.record_and_door(door);
+        let mut changed = memory.throttle.succeed(record.debt_mut(door));
+        let (record, lan) = self.record_and_door(Door::Lan);
+        if door == Door::Console && lan.throttle.is_closed(&record.lan, Door::Lan) {
+            changed |= lan.throttle.succeed(&mut record.lan);
+        }
+        changed
+    }
+
+    fn set_password(&mut self, proof: &Proof, phc: String, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+        self.record.password_epoch = next_epoch(self.record.password_epoch)?;
+        self.record.password_phc = phc;
+        if let Proof::Code(_, note) = proof {
+            self.record.reset_to_tell = Some(*note);
+            for door in DOORS {
+                let (record, memory) = self.record_and_door(door);
+                *record.debt_mut(door) = Debt::default();
+                memory.throttle.succeed(record.debt_mut(door));
+                memory.sessions.end_all();
+            }
+        }
+        self.end_challenges(Ended::PasswordChanged, turn);
+        Ok(())
+    }
+
+    fn set_emails(
+        &mut self,
+        _proof: &PasswordVerified,
+        emails: Vec<ReservedEmail>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Refusal> {
+        self.record.email_epoch = next_epoch(self.record.email_epoch)?;
+        self.record.emails = emails;
+        self.end_challenges(Ended::EmailChanged, turn);
+        Ok(())
+    }
+
+    /// Commits the record, whose new epoch has killed every challenge, then erases them.
+    fn end_challenges(&mut self, why: Ended, turn: &mut Turn<'_>) {
+        for door in DOORS {
+            let (record, memory) = self.record_and_door(door);
+            record.debt_mut(door).issued_in = None;
+            memory.slot.end(why);
+            memory.grant = None;
+        }
+        self.commit(turn);
+        for door in DOORS {
+            turn.push(Effect::ErasePending(door));
+        }
+    }
+}
+
+fn next_epoch(epoch: u32) -> Result<u32, Refusal> {
+    epoch.checked_add(1).ok_or(Refusal::Unavailable)
+}
+
+fn make(password: Password, turn: &mut Turn<'_>) -> HashJob {
+    HashJob::Make { password, salt: turn.random() }
+}
+
+/// The first password: hashed here, stored by [`finish_activation`].
+pub(super) fn activate(
+    context: &Context,
+    queue: &mut Hashing,
+    ask: Ask,
+    password: Password,
+    email: Option<Address>,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    password::check(&password, &context.limits, &context.serial).map_err(Refusal::WeakPassword)?;
+    queue.room(ask.door)?;
+    queue.add(ask, make(password, turn), Purpose::Activate { email });
+    Ok(Answer::Later)
+}
+
+/// Creates the record, with a life of its own.
+pub(super) fn finish_activation(
+    job: &Running,
+    outcome: HashOutcome,
+    turn: &mut Turn<'_>,
+) -> Result<(Active, Reply), Refusal> {
+    let (Purpose::Activate { email }, HashOutcome::Made(password_phc)) = (&job.purpose, outcome) else {
+        return Err(Refusal::Unavailable);
+    };
+    let emails = email.iter().map(|address| ReservedEmail { address: address.clone(), confirmed: false });
+    let record = Record {
+        life: Life(turn.random()),
+        challenge_counter: 0,
+        password_phc,
+        password_epoch: 0,
+        emails: emails.collect(),
+        email_epoch: 0,
+        console: Debt::default(),
+        lan: Debt::default(),
+        reset_to_tell: None,
+    };
+    let doors = PerDoor::new(|door| DoorState {
+        slot: Slot::Ended(Ended::NeverAsked),
+        grant: None,
+        sessions: Sessions::default(),
+        throttle: Throttle::boot(record.debt(door), turn.now),
+    });
+    let mut active = Active { record, doors };
+    active.commit(turn);
+    let session = active.door_mut(job.door).sessions.begin(turn);
+    turn.push(Effect::Log(Event::Activated(job.door)));
+    Ok((active, Reply::Activated(session)))
+}
+
+/// A new password in the place of a known one: compared, hashed, stored. The rules come first, so
+/// that a weak new password is no failed try at the old one.
+#[allow(clippy::too_many_arguments, reason = "a request's fields and what it acts on")]
+pub(super) fn change_password(
+    context: &Context,
+    active: &mut Active,
+    queue: &mut Hashing,
+    ask: Ask,
+    session: &SessionToken,
+    current: Password,
+    new: Password,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    active.door_mut(ask.door).sessions.check(session, turn.now)?;
+    password::check(&new, &context.limits, &context.serial).map_err(Refusal::WeakPassword)?;
+    let purpose = Purpose::ChangePassword { session: session.clone(), new };
+    sign_in::compare_password(active, queue, ask, current, purpose, turn)
+}
+
+/// A new reserved email, confirmed by the password.
+pub(super) fn set_email(
+    active: &mut Active,
+    queue: &mut Hashing,
+    ask: Ask,
+    session: &SessionToken,
+    current: Password,
+    email: Option<Address>,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    active.door_mut(ask.door).sessions.check(session, turn.now)?;
+    let purpose = Purpose::SetEmail { session: session.clone(), email };
+    sign_in::compare_password(active, queue, ask, current, purpose, turn)
+}
+
+/// A new password for a grant. The grant is used up only when the password is stored.
+pub(super) fn set_password(
+    context: &Context,
+    active: &mut Active,
+    queue: &mut Hashing,
+    ask: Ask,
+    grant: &GrantToken,
+    password: Password,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    let proof = Grant::check(active.door(ask.door).grant.as_ref(), grant, turn.now)?;
+    password::check(&password, &context.limits, &context.serial).map_err(Refusal::WeakPassword)?;
+    queue.room(ask.door)?;
+    queue.add(ask, make(password, turn), Purpose::StoreReset { proof });
+    Ok(Answer::Later)
+}
+
+/// Goes on after a hash job of an active device, whose epochs are still the job's.
+pub(super) fn finish(
+    active: &mut Active,
+    queue: &mut Hashing,
+    job: &Running,
+    outcome: HashOutcome,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    let ask = Ask { id: job.id, door: job.door, basis: job.basis };
+    match &job.purpose {
+        Purpose::Activate { .. } => Err(Refusal::AlreadyActive),
+        Purpose::SignIn => sign_in::signed_in(active, job, outcome, turn),
+        Purpose::VerifyPassword => sign_in::password_is_right(active, job, outcome, turn),
+        Purpose::ChangePassword { session, new } => {
+            let proof = sign_in::password_compared(active, job.door, outcome, turn)?;
+            if active.succeed(job.door) {
+                active.commit(turn);
+            }
+            let purpose = Purpose::StoreChanged { session: session.clone(), proof };
+            queue.go_on(ask, make(new.clone(), turn), purpose);
+            Ok(Answer::Later)
+        }
+        Purpose::SetEmail { session, email } => {
+            let proof = sign_in::password_compared(active, job.door, outcome, turn)?;
+            let owed = active.succeed(job.door);
+            if let Err(refusal) = active.door_mut(job.door).sessions.check(session, turn.now) {
+                if owed {
+                    active.commit(turn);
+                }
+                return Err(refusal);
+            }
+            let emails = email.iter().map(|address| active.reserved(address)).collect();
+            active.set_emails(&proof, emails, turn)?;
+            turn.push(Effect::Log(Event::EmailChanged(job.door)));
+            Ok(Answer::Now(Reply::ReservedEmailSet))
+        }
+        Purpose::StoreChanged { session, proof } => {
+            let HashOutcome::Made(phc) = outcome else { return Err(Refusal::Unavailable) };
+            active.door_mut(job.door).sessions.check(session, turn.now)?;
+            active.set_password(&Proof::Password(proof.clone()), phc, turn)?;
+            for door in DOORS {
+                active.door_mut(door).sessions.keep_only(session);
+            }
+            turn.push(Effect::Log(Event::PasswordChanged(job.door)));
+            Ok(Answer::Now(Reply::PasswordChanged))
+        }
+        Purpose::StoreReset { proof } => {
+            let HashOutcome::Made(phc) = outcome else { return Err(Refusal::Unavailable) };
+            let note = ResetNote { door: job.door, wall_unix_s: turn.now.wall_unix_s };
+            active.set_password(&Proof::Code(proof.clone(), note), phc, turn)?;
+            turn.push(Effect::Log(Event::PasswordReset(job.door)));
+            Ok(Answer::Now(Reply::PasswordReset))
+        }
+    }
+}
+
+impl Active {
+    /// An address to store: one that is there already stays confirmed.
+    fn reserved(&self, address: &Address) -> ReservedEmail {
+        let confirmed = self.record.emails.iter().any(|email| email.confirmed && email.address == *address);
+        ReservedEmail { address: address.clone(), confirmed }
+    }
+}
+
+/// What anyone may see of an active device.
+pub(super) fn describe(
+    context: &Context,
+    active: &mut Active,
+    door: Door,
+    session: Option<&SessionToken>,
+    now: Now,
+) -> Description {
+    let signed_in = session.is_some_and(|session| active.door_mut(door).sessions.check(session, now).is_ok());
+    Description {
+        lifecycle: Lifecycle::Active,
+        masked_emails: active.masked_emails(),
+        email_confirmed: active.record.emails.first().is_some_and(|email| email.confirmed),
+        reset_by_email: challenge::offered(context, &active.record, door),
+        pending_doors: DOORS.into_iter().filter(|&d| matches!(active.door(d).slot, Slot::Live(_))).collect(),
+        signed_in,
+    }
+}

@@ -1,0 +1,163 @@
+//! The queue of hash jobs: one runs at a time, the console goes first, and each door's queue is
+//! bounded, so that a flood at one door neither fills the memory nor starves the other.
+
+use super::{
+    Effect, GrantToken, HashJob, Password, Refusal, RequestId, SessionToken, Ticket,
+    challenge::CodeVerified,
+    limits::HASH_QUEUE_MAX,
+    sign_in::PasswordVerified,
+    state::{DOORS, PerDoor, Turn},
+};
+use latchkey_protocol::{Address, Door, Life};
+use std::{collections::VecDeque, sync::Arc};
+
+/// What a job's outcome is worth something for: a record of this life with these epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Epochs {
+    pub(super) life: Life,
+    pub(super) password: u32,
+    pub(super) email: u32,
+}
+
+/// Who asks for a hash, and on what ground: no epochs means an inactive device.
+#[derive(Clone, Copy)]
+pub(super) struct Ask {
+    pub(super) id: RequestId,
+    pub(super) door: Door,
+    pub(super) basis: Option<Epochs>,
+}
+
+/// What the outcome is for.
+#[derive(Clone)]
+pub(super) enum Purpose {
+    Activate { email: Option<Address> },
+    SignIn,
+    VerifyPassword,
+    ChangePassword { session: SessionToken, new: Password },
+    SetEmail { session: SessionToken, email: Option<Address> },
+    StoreChanged { session: SessionToken, proof: PasswordVerified },
+    StoreReset { proof: CodeVerified },
+}
+
+/// A job that waits for its turn.
+struct Waiting {
+    ask: Ask,
+    job: HashJob,
+    purpose: Purpose,
+}
+
+/// The job that runs.
+#[derive(Clone)]
+pub(super) struct Running {
+    ticket: Ticket,
+    pub(super) id: RequestId,
+    pub(super) door: Door,
+    pub(super) basis: Option<Epochs>,
+    pub(super) purpose: Purpose,
+}
+
+/// What runs: a request's job, or one whose request was answered without it.
+#[derive(Clone)]
+enum Runs {
+    Request(Box<Running>),
+    Abandoned(Ticket),
+}
+
+/// The queue.
+#[derive(Clone, Default)]
+pub(super) struct Hashing {
+    next_ticket: u64,
+    runs: Option<Runs>,
+    waiting: PerDoor<VecDeque<Arc<Waiting>>>,
+}
+
+impl Hashing {
+    /// Whether a door may add a job. Asked before anything is charged for it.
+    pub(super) fn room(&self, door: Door) -> Result<(), Refusal> {
+        if self.waiting.of(door).len() < HASH_QUEUE_MAX { Ok(()) } else { Err(Refusal::Busy) }
+    }
+
+    /// Adds a job; [`Hashing::start_next`] starts it at the end of the step if nothing runs.
+    pub(super) fn add(&mut self, ask: Ask, job: HashJob, purpose: Purpose) {
+        self.waiting.of_mut(ask.door).push_back(Arc::new(Waiting { ask, job, purpose }));
+    }
+
+    /// Adds the second job of a request whose first one has just ended: it goes to the front.
+    pub(super) fn go_on(&mut self, ask: Ask, job: HashJob, purpose: Purpose) {
+        self.waiting.of_mut(ask.door).push_front(Arc::new(Waiting { ask, job, purpose }));
+    }
+
+    /// Starts a job if none runs, the console's before the LAN's.
+    pub(super) fn start_next(&mut self, turn: &mut Turn<'_>) {
+        if self.runs.is_some() {
+            return;
+        }
+        let Some(next) = DOORS.iter().find_map(|&door| self.waiting.of_mut(door).pop_front()) else {
+            return;
+        };
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let Ask { id, door, basis } = next.ask;
+        self.runs =
+            Some(Runs::Request(Box::new(Running { ticket, id, door, basis, purpose: next.purpose.clone() })));
+        turn.push(Effect::Hash(ticket, next.job.clone()));
+    }
+
+    /// The running job that this ticket names, which has ended. None for an abandoned or unknown one.
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Running> {
+        match &self.runs {
+            Some(Runs::Request(running)) if running.ticket == ticket => {}
+            Some(Runs::Abandoned(abandoned)) if *abandoned == ticket => {}
+            _ => return None,
+        }
+        match self.runs.take() {
+            Some(Runs::Request(running)) => Some(*running),
+            _ => None,
+        }
+    }
+
+    /// Drops every job; the one that runs still counts as running. Gives the requests to answer.
+    pub(super) fn abandon(&mut self) -> Vec<RequestId> {
+        let requests = self.requests().collect();
+        self.waiting = PerDoor::default();
+        if let Some(Runs::Request(running)) = &self.runs {
+            self.runs = Some(Runs::Abandoned(running.ticket));
+        }
+        requests
+    }
+
+    /// An empty queue that gives no ticket a second time. Nothing counts as running: the step that
+    /// failed may have been the one that took the outcome.
+    pub(super) fn emptied(&self) -> Self {
+        Self { next_ticket: self.next_ticket + 1, ..Self::default() }
+    }
+
+    /// The requests that a job runs or waits for.
+    pub(super) fn requests(&self) -> impl Iterator<Item = RequestId> {
+        let running = match &self.runs {
+            Some(Runs::Request(running)) => Some(running.id),
+            _ => None,
+        };
+        let waiting = DOORS.iter().flat_map(|&door| self.waiting.of(door)).map(|waiting| waiting.ask.id);
+        running.into_iter().chain(waiting)
+    }
+}
+
+/// A grant's or session's secret as it is kept: never the secret itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    fn of(token: &[u8; 32]) -> Self {
+        use sha2::{Digest, Sha256};
+        Self(Sha256::digest(token).into())
+    }
+
+    pub(super) fn of_session(token: &SessionToken) -> Self {
+        Self::of(&token.0)
+    }
+
+    pub(super) fn of_grant(token: &GrantToken) -> Self {
+        Self::of(&token.0)
+    }
+}

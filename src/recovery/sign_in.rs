@@ -1,0 +1,175 @@
+//! Sessions, and the proof that the admin password was typed.
+
+use super::{
+    Effect, HashJob, HashOutcome, Now, Password, Refusal, Reply, SessionToken,
+    account::{Active, Answer},
+    effect::Event,
+    hashing::{Ask, Hashing, Purpose, Running, TokenHash},
+    limits::{SESSION_IDLE_S, SESSION_MAX_S, SESSIONS_MAX},
+    state::Turn,
+};
+use latchkey_protocol::Door;
+
+/// The admin password was typed and is right. Made only here; changing the password or the
+/// reserved email takes one.
+#[derive(Clone)]
+pub(super) struct PasswordVerified(());
+
+/// A door's sessions, the oldest first.
+#[derive(Clone, Default)]
+pub(super) struct Sessions(Vec<Session>);
+
+#[derive(Clone)]
+struct Session {
+    token: TokenHash,
+    began_ms: u64,
+    used_ms: u64,
+}
+
+impl Session {
+    fn is_live(&self, now: Now) -> bool {
+        let since_s = |then_ms: u64| now.boottime_ms.saturating_sub(then_ms) / 1000;
+        since_s(self.began_ms) < SESSION_MAX_S && since_s(self.used_ms) < SESSION_IDLE_S
+    }
+}
+
+impl Sessions {
+    /// Begins a session; the oldest one gives way if there are too many.
+    pub(super) fn begin(&mut self, turn: &mut Turn<'_>) -> SessionToken {
+        let token = SessionToken(turn.random());
+        self.0.retain(|session| session.is_live(turn.now));
+        if self.0.len() >= SESSIONS_MAX {
+            self.0.remove(0);
+        }
+        self.0.push(Session {
+            token: TokenHash::of_session(&token),
+            began_ms: turn.now.boottime_ms,
+            used_ms: turn.now.boottime_ms,
+        });
+        token
+    }
+
+    /// Whether this is a live session, which then counts as used.
+    pub(super) fn check(&mut self, token: &SessionToken, now: Now) -> Result<(), Refusal> {
+        let token = TokenHash::of_session(token);
+        let session = self.0.iter_mut().find(|session| session.token == token && session.is_live(now));
+        let session = session.ok_or(Refusal::NotSignedIn)?;
+        session.used_ms = now.boottime_ms;
+        Ok(())
+    }
+
+    /// Ends one session, if there is such a one.
+    pub(super) fn end(&mut self, token: &SessionToken) {
+        let token = TokenHash::of_session(token);
+        self.0.retain(|session| session.token != token);
+    }
+
+    /// Ends every session but this one.
+    pub(super) fn keep_only(&mut self, token: &SessionToken) {
+        let token = TokenHash::of_session(token);
+        self.0.retain(|session| session.token == token);
+    }
+
+    /// Ends every session.
+    pub(super) fn end_all(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Charges a try at the password, then has it compared. Nothing is charged while the queue is full.
+pub(super) fn compare_password(
+    active: &mut Active,
+    queue: &mut Hashing,
+    ask: Ask,
+    password: Password,
+    purpose: Purpose,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    queue.room(ask.door)?;
+    let (record, door) = active.record_and_door(ask.door);
+    if door.throttle.charge_sign_in(record.debt_mut(ask.door), ask.door, turn.now)? {
+        active.commit(turn);
+    }
+    let phc = active.record.password_phc.clone();
+    queue.add(ask, HashJob::Compare { password, phc }, purpose);
+    Ok(Answer::Later)
+}
+
+/// What became of a try at the password: the proof, or the refusal to answer.
+pub(super) fn password_compared(
+    active: &mut Active,
+    door: Door,
+    outcome: HashOutcome,
+    turn: &mut Turn<'_>,
+) -> Result<PasswordVerified, Refusal> {
+    let throttle = &mut active.door_mut(door).throttle;
+    match outcome {
+        HashOutcome::Compared(true) => Ok(PasswordVerified(())),
+        HashOutcome::Compared(false) => {
+            let wait_s = throttle.sign_in_wait_s(turn.now);
+            let is_closed = throttle.is_sign_in_closed(door);
+            turn.push(Effect::Log(Event::SignInFailed(door)));
+            if is_closed {
+                turn.push(Effect::Log(Event::LanClosed));
+            }
+            Err(Refusal::WrongPassword { wait_s })
+        }
+        HashOutcome::Failed | HashOutcome::Made(_) => {
+            throttle.refund_sign_in();
+            Err(Refusal::Unavailable)
+        }
+    }
+}
+
+/// Signs in: the password is compared, [`signed_in`] follows.
+pub(super) fn sign_in(
+    active: &mut Active,
+    queue: &mut Hashing,
+    ask: Ask,
+    password: Password,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    compare_password(active, queue, ask, password, Purpose::SignIn, turn)
+}
+
+/// Whether this is the admin password, for a vendor's own software.
+pub(super) fn verify_password(
+    active: &mut Active,
+    queue: &mut Hashing,
+    ask: Ask,
+    password: Password,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    compare_password(active, queue, ask, password, Purpose::VerifyPassword, turn)
+}
+
+/// The end of a sign-in: clears what the door owes, and tells of a completed reset once.
+pub(super) fn signed_in(
+    active: &mut Active,
+    job: &Running,
+    outcome: HashOutcome,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    password_compared(active, job.door, outcome, turn)?;
+    let reset_to_tell = active.record.reset_to_tell.take();
+    if active.succeed(job.door) || reset_to_tell.is_some() {
+        active.commit(turn);
+    }
+    let session = active.door_mut(job.door).sessions.begin(turn);
+    turn.push(Effect::Log(Event::SignedIn(job.door)));
+    Ok(Answer::Now(Reply::SignedIn { session, reset_to_tell }))
+}
+
+/// The end of [`verify_password`].
+pub(super) fn password_is_right(
+    active: &mut Active,
+    job: &Running,
+    outcome: HashOutcome,
+    turn: &mut Turn<'_>,
+) -> Result<Answer, Refusal> {
+    password_compared(active, job.door, outcome, turn)?;
+    if active.succeed(job.door) {
+        active.commit(turn);
+    }
+    Ok(Answer::Now(Reply::PasswordIsRight))
+}

@@ -1,0 +1,361 @@
+//! The state of the heart: what a boot makes of what is stored, and the step.
+
+use super::{
+    Action, Effect, Limits, Now, Pending, Record, Refusal, Reply, Request, RequestId,
+    account::{self, Active, Answer},
+    challenge, hashing,
+    hashing::Hashing,
+    reply::{Description, Lifecycle},
+    sign_in,
+};
+use latchkey_protocol::{DeviceIdentity, Door};
+use rand_core::CryptoRng;
+use std::sync::Arc;
+
+/// Facts of the device that do not change while the daemon runs.
+#[derive(Clone)]
+pub struct Context {
+    /// What it takes to seal a challenge; absent until the device is registered with a cloud.
+    pub identity: Option<Arc<DeviceIdentity>>,
+    /// The serial on the label: no password may be the serial.
+    pub serial: String,
+    /// The board's numbers.
+    pub limits: Limits,
+}
+
+/// What was read from flash and tmpfs.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The account record.
+    pub record: StoredRecord,
+    /// The console's pending challenge.
+    pub console: StoredPending,
+    /// The LAN door's pending challenge.
+    pub lan: StoredPending,
+}
+
+/// The account record as read.
+#[derive(Debug, Clone)]
+pub enum StoredRecord {
+    /// Neither copy exists: the device is inactive.
+    Absent,
+    /// The newest whole copy.
+    Whole(Box<Record>),
+    /// Copies exist and none is whole.
+    Damaged,
+}
+
+/// A pending challenge as read.
+#[derive(Debug, Clone)]
+pub enum StoredPending {
+    /// No file.
+    Absent,
+    /// A whole one; whether it is live is for the heart to say.
+    Whole(Box<Pending>),
+    /// A file that cannot be read or understood.
+    Unreadable,
+}
+
+/// The next state, to be installed once every durable effect has succeeded, and what to do for it.
+#[derive(Debug)]
+pub struct Step {
+    /// The next state.
+    pub state: State,
+    /// What to do, in this order.
+    pub effects: Vec<Effect>,
+}
+
+/// Everything the heart knows. Made by [`State::boot`]; changed only by taking a [`Step`]'s.
+#[derive(Clone)]
+pub struct State {
+    context: Arc<Context>,
+    phase: Phase,
+    hashing: Hashing,
+}
+
+/// Where the device is in its life, with what it has only there.
+#[derive(Clone)]
+pub(super) enum Phase {
+    Inactive,
+    Active(Box<Active>),
+    Damaged,
+}
+
+/// What one step has at hand.
+pub(super) struct Turn<'a> {
+    pub(super) now: Now,
+    pub(super) rng: &'a mut dyn CryptoRng,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Turn<'_> {
+    pub(super) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+}
+
+/// One of something for each door.
+#[derive(Clone, Default, Debug)]
+pub(super) struct PerDoor<T> {
+    console: T,
+    lan: T,
+}
+
+impl<T> PerDoor<T> {
+    pub(super) fn new(mut make: impl FnMut(Door) -> T) -> Self {
+        Self { console: make(Door::Console), lan: make(Door::Lan) }
+    }
+
+    pub(super) fn of(&self, door: Door) -> &T {
+        match door {
+            Door::Console => &self.console,
+            Door::Lan => &self.lan,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, door: Door) -> &mut T {
+        match door {
+            Door::Console => &mut self.console,
+            Door::Lan => &mut self.lan,
+        }
+    }
+}
+
+/// Both doors, the console first.
+pub(super) const DOORS: [Door; 2] = [Door::Console, Door::Lan];
+
+impl Stored {
+    pub(super) fn pending(&self, door: Door) -> &StoredPending {
+        match door {
+            Door::Console => &self.console,
+            Door::Lan => &self.lan,
+        }
+    }
+}
+
+impl State {
+    /// The state at the start of the daemon. Every wait starts again: a restart gives no credit.
+    ///
+    /// Tickets start again too, so outcomes of hash jobs of an earlier state must not be fed to this
+    /// one; after a failed effect use [`State::read_back`].
+    pub fn boot(context: Context, stored: Stored, now: Now) -> Self {
+        let phase = match &stored.record {
+            StoredRecord::Absent => Phase::Inactive,
+            StoredRecord::Damaged => Phase::Damaged,
+            StoredRecord::Whole(record) => {
+                Phase::Active(Box::new(Active::boot(record, &stored, &context.limits, now)))
+            }
+        };
+        Self { context: Arc::new(context), phase, hashing: Hashing::default() }
+    }
+
+    /// The state to go on from after a durable effect of a step failed: `self` is the state before
+    /// that step, `stored` what was read back. Requests that wait for a hash are answered
+    /// [`Refusal::StorageFailed`]; the shell answers those of the failed step the same way. Sessions,
+    /// grants and counts that are still true stay.
+    pub fn read_back(&self, stored: Stored, now: Now) -> Step {
+        let mut state = Self::boot(Context::clone(&self.context), stored, now);
+        state.hashing = self.hashing.emptied();
+        if let (Phase::Active(old), Phase::Active(new)) = (&self.phase, &mut state.phase) {
+            new.keep_from(old, &self.context.limits, now);
+        }
+        let effects =
+            self.hashing.requests().map(|id| Effect::Reply(id, Err(Refusal::StorageFailed))).collect();
+        Step { state, effects }
+    }
+
+    /// What follows from an action at a moment.
+    pub fn step(&self, action: Action, now: Now, rng: &mut dyn CryptoRng) -> Step {
+        let mut state = self.clone();
+        let mut turn = Turn { now, rng, effects: Vec::new() };
+        if let Phase::Active(active) = &mut state.phase {
+            active.settle(&state.context.limits, now);
+        }
+        match action {
+            Action::Asked { id, door, request } => {
+                let before = state.clone();
+                let answer = state.ask(id, door, request, &mut turn);
+                if answer.is_err() {
+                    // A request that is refused at once changes nothing.
+                    state = before;
+                    turn.effects.clear();
+                }
+                reply(id, answer, &mut turn);
+            }
+            Action::Hashed { ticket, outcome } => {
+                if let Some(job) = state.hashing.take(ticket) {
+                    let answer = state.hashed(&job, outcome, &mut turn);
+                    reply(job.id, answer, &mut turn);
+                }
+            }
+            Action::CompareCode(charged) => {
+                let id = charged.request();
+                let answer =
+                    state.active().and_then(|active| challenge::compare(active, &charged, &mut turn));
+                reply(id, answer.map(Answer::Now), &mut turn);
+            }
+        }
+        state.hashing.start_next(&mut turn);
+        Step { state, effects: turn.effects }
+    }
+
+    fn ask(
+        &mut self,
+        id: RequestId,
+        door: Door,
+        request: Request,
+        turn: &mut Turn<'_>,
+    ) -> Result<Answer, Refusal> {
+        let context = Arc::clone(&self.context);
+        if matches!(request, Request::VerifyPassword { .. } | Request::FactoryReset) && door != Door::Console
+        {
+            return Err(Refusal::ConsoleOnly);
+        }
+        match request {
+            Request::Describe { session } => {
+                return Ok(Answer::Now(Reply::Description(self.describe(door, session.as_ref(), turn.now))));
+            }
+            Request::FactoryReset => return Ok(Answer::Now(self.factory_reset(turn))),
+            Request::Activate { password, email } => {
+                return match self.phase {
+                    Phase::Inactive => {
+                        let ask = hashing::Ask { id, door, basis: None };
+                        account::activate(&context, &mut self.hashing, ask, password, email, turn)
+                    }
+                    Phase::Active(_) => Err(Refusal::AlreadyActive),
+                    Phase::Damaged => Err(Refusal::RecordDamaged),
+                };
+            }
+            _ => {}
+        }
+        let active = match &mut self.phase {
+            Phase::Active(active) => active,
+            Phase::Inactive => return Err(Refusal::NotActive),
+            Phase::Damaged => return Err(Refusal::RecordDamaged),
+        };
+        let ask = hashing::Ask { id, door, basis: Some(active.epochs()) };
+        let queue = &mut self.hashing;
+        match request {
+            // Answered above: these are for any phase.
+            Request::Describe { .. } | Request::FactoryReset | Request::Activate { .. } => {
+                Err(Refusal::Unavailable)
+            }
+            Request::SignIn { password } => sign_in::sign_in(active, queue, ask, password, turn),
+            Request::VerifyPassword { password } => {
+                sign_in::verify_password(active, queue, ask, password, turn)
+            }
+            Request::SignOut { session } => {
+                active.door_mut(door).sessions.end(&session);
+                Ok(Answer::Now(Reply::SignedOut))
+            }
+            Request::ChangePassword { session, current, new } => {
+                account::change_password(&context, active, queue, ask, &session, current, new, turn)
+            }
+            Request::ReservedEmails { session } => {
+                active.door_mut(door).sessions.check(&session, turn.now)?;
+                Ok(Answer::Now(Reply::ReservedEmails(active.record.emails.clone())))
+            }
+            Request::SetReservedEmail { session, current, email } => {
+                account::set_email(active, queue, ask, &session, current, email, turn)
+            }
+            Request::BeginReset { renew } => {
+                challenge::begin(&context, active, door, renew, turn).map(Answer::Now)
+            }
+            Request::ViewChallenge => challenge::view(&context, active, door, turn.now).map(Answer::Now),
+            Request::VerifyCode { code } => {
+                challenge::charge(&context, active, id, door, code, turn)?;
+                Ok(Answer::Later)
+            }
+            Request::SetPassword { grant, password } => {
+                account::set_password(&context, active, queue, ask, &grant, password, turn)
+            }
+        }
+    }
+
+    /// A hash job's outcome. It counts only if nothing that it was based on has changed meanwhile.
+    fn hashed(
+        &mut self,
+        job: &hashing::Running,
+        outcome: super::HashOutcome,
+        turn: &mut Turn<'_>,
+    ) -> Result<Answer, Refusal> {
+        match (&mut self.phase, job.basis) {
+            (Phase::Active(active), Some(basis)) if active.epochs() == basis => {
+                account::finish(active, &mut self.hashing, job, outcome, turn)
+            }
+            (Phase::Inactive, None) => {
+                let (active, reply) = account::finish_activation(job, outcome, turn)?;
+                self.phase = Phase::Active(Box::new(active));
+                Ok(Answer::Now(reply))
+            }
+            (Phase::Active(_), None) => Err(Refusal::AlreadyActive),
+            _ => Err(Refusal::Superseded),
+        }
+    }
+
+    fn active(&mut self) -> Result<&mut Active, Refusal> {
+        match &mut self.phase {
+            Phase::Active(active) => Ok(active),
+            Phase::Inactive => Err(Refusal::NotActive),
+            Phase::Damaged => Err(Refusal::RecordDamaged),
+        }
+    }
+
+    fn describe(&mut self, door: Door, session: Option<&super::SessionToken>, now: Now) -> Description {
+        let lifecycle = match self.phase {
+            Phase::Inactive => Lifecycle::Inactive,
+            Phase::Active(_) => Lifecycle::Active,
+            Phase::Damaged => Lifecycle::Damaged,
+        };
+        match &mut self.phase {
+            Phase::Active(active) => account::describe(&self.context, active, door, session, now),
+            _ => Description {
+                lifecycle,
+                masked_emails: Vec::new(),
+                email_confirmed: false,
+                reset_by_email: super::reply::ResetByEmail::NotActive,
+                pending_doors: Vec::new(),
+                signed_in: false,
+            },
+        }
+    }
+
+    /// Back to the box: works whatever the record is, because it is the way out of a damaged one.
+    fn factory_reset(&mut self, turn: &mut Turn<'_>) -> Reply {
+        self.phase = Phase::Inactive;
+        turn.push(Effect::EraseRecord);
+        for door in DOORS {
+            turn.push(Effect::ErasePending(door));
+        }
+        turn.push(Effect::Log(super::effect::Event::FactoryReset));
+        for id in self.hashing.abandon() {
+            turn.push(Effect::Reply(id, Err(Refusal::Superseded)));
+        }
+        Reply::FactoryResetDone
+    }
+}
+
+fn reply(id: RequestId, answer: Result<Answer, Refusal>, turn: &mut Turn<'_>) {
+    match answer {
+        Ok(Answer::Now(reply)) => turn.push(Effect::Reply(id, Ok(reply))),
+        Ok(Answer::Later) => {}
+        Err(refusal) => turn.push(Effect::Reply(id, Err(refusal))),
+    }
+}
+
+/// Shows the phase alone: the rest holds hashes and addresses.
+impl core::fmt::Debug for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self.phase {
+            Phase::Inactive => "State(inactive)",
+            Phase::Active(_) => "State(active)",
+            Phase::Damaged => "State(damaged)",
+        })
+    }
+}
