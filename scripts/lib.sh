@@ -1,0 +1,98 @@
+# Common to the programs in this folder: messages, and installing what is missing.
+# To be sourced by a bash that has `set -euo pipefail`.
+# shellcheck shell=bash
+
+if [[ -t 1 && -z "${NO_COLOR:-}" ]]; then
+    _bold=$'\e[1m' _green=$'\e[32m' _red=$'\e[31m' _yellow=$'\e[33m' _plain=$'\e[0m'
+else
+    _bold='' _green='' _red='' _yellow='' _plain=''
+fi
+
+# step TEXT: what begins now.
+step() { printf '%s==> %s%s\n' "$_bold" "$1" "$_plain"; }
+# good TEXT: what is done.
+good() { printf '%s  ✓ %s%s\n' "$_green" "$1" "$_plain"; }
+# warn TEXT: what a person should know, though the work goes on.
+warn() { printf '%s  ! %s%s\n' "$_yellow" "$1" "$_plain" >&2; }
+# fail TEXT: why the work ends here.
+fail() {
+    printf '%s  ✗ %s%s\n' "$_red" "$1" "$_plain" >&2
+    exit 1
+}
+
+# as_root COMMAND...: runs it as root, asking sudo when we are not.
+as_root() {
+    if [[ $(id -u) == 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "root is needed for: $* — run it as root, or install sudo"
+    fi
+}
+
+# need_packages PACKAGE...: installs Debian or Ubuntu packages that are missing.
+need_packages() {
+    local package missing=()
+    command -v apt-get >/dev/null || {
+        warn "not a Debian or Ubuntu: please make sure that these are installed: $*"
+        return 0
+    }
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == *' installed' ]] || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    step "Installing ${missing[*]}"
+    local get=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o APT::Acquire::Retries=3)
+    get+=(install -y --no-install-recommends "${missing[@]}")
+    if ! as_root "${get[@]}" >"$_install_log" 2>&1; then
+        # The lists of a fresh machine are empty, and those of an old one name versions that are gone.
+        echo "    (bringing the package lists up to date first)"
+        if ! { as_root apt-get -q update && as_root "${get[@]}"; } >"$_install_log" 2>&1; then
+            tail -n 20 "$_install_log" >&2
+            fail "apt-get could not install ${missing[*]}; its output is in $_install_log"
+        fi
+    fi
+    good "installed"
+}
+_install_log=${TMPDIR:-/tmp}/latchkey-install-$(id -u).log
+
+# first_package PACKAGE...: the first one that this system's lists know, for names that differ between
+# Debian and Ubuntu.
+first_package() {
+    local package
+    for package in "$@"; do
+        if apt-cache show "$package" 2>/dev/null | grep -q '^Filename:'; then
+            echo "$package"
+            return
+        fi
+    done
+    echo "$1"
+}
+
+# need_rust: a Rust toolchain, with a linker.
+need_rust() {
+    [[ -d "$HOME/.cargo/bin" ]] && PATH="$HOME/.cargo/bin:$PATH"
+    command -v cargo >/dev/null ||
+        fail "Rust is missing: install it from https://rustup.rs, open a new shell, and run this again"
+    local version wanted
+    version=$(rustc --version | cut -d' ' -f2)
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    [[ $(printf '%s\n' "$wanted" "$version" | sort -V | head -n 1) == "$wanted" ]] ||
+        fail "Rust $version is too old, $wanted or later is needed: run 'rustup update stable'"
+    command -v cc >/dev/null || need_packages gcc libc6-dev
+}
+
+# need_cargo_tool NAME VERSION: a program from crates.io, built without optimisation: it runs once.
+need_cargo_tool() {
+    command -v "$1" >/dev/null && return
+    step "Building $1 $2 (once, some minutes)"
+    cargo install --locked --quiet --debug "$1@$2" || fail "cargo could not install $1 $2"
+    good "installed"
+}
+
+# seconds_since START: how long, for people, START being a value of $SECONDS.
+seconds_since() {
+    local taken=$((SECONDS - $1))
+    if ((taken < 60)); then printf '%d s' "$taken"; else printf '%d min %02d s' $((taken / 60)) $((taken % 60)); fi
+}
