@@ -2,5 +2,6 @@
 //! the local screen. `docs/ARCHITECTURE.md` maps the modules and says what each must not do.
 #![forbid(unsafe_code)]
 
+pub mod qr;
 pub mod recovery;
 pub mod web;
