@@ -4,4 +4,5 @@
 
 pub mod qr;
 pub mod recovery;
+pub mod store;
 pub mod web;

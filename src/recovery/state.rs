@@ -24,7 +24,7 @@ pub struct Context {
 }
 
 /// What was read from flash and tmpfs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The account record.
     pub record: StoredRecord,
@@ -35,7 +35,7 @@ pub struct Stored {
 }
 
 /// The account record as read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredRecord {
     /// Neither copy exists: the device is inactive.
     Absent,
@@ -46,7 +46,7 @@ pub enum StoredRecord {
 }
 
 /// A pending challenge as read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredPending {
     /// No file.
     Absent,
@@ -131,7 +131,8 @@ impl<T> PerDoor<T> {
 pub(super) const DOORS: [Door; 2] = [Door::Console, Door::Lan];
 
 impl Stored {
-    pub(super) fn pending(&self, door: Door) -> &StoredPending {
+    /// A door's pending challenge.
+    pub fn pending(&self, door: Door) -> &StoredPending {
         match door {
             Door::Console => &self.console,
             Door::Lan => &self.lan,
