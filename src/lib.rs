@@ -2,6 +2,8 @@
 //! the local screen. `docs/ARCHITECTURE.md` maps the modules and says what each must not do.
 #![forbid(unsafe_code)]
 
+pub mod clock;
+pub mod hash;
 pub mod qr;
 pub mod recovery;
 pub mod store;
