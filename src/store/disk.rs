@@ -98,11 +98,10 @@ impl Disk for RealDisk {
     fn read(&self, name: &str, max: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         // Not blocking: a named pipe in the folder must not hang the start.
         let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-        let file =
-            match OpenOptions::new().read(true).custom_flags(flags).open(self.path.join(name)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                opened => opened?,
-            };
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(self.path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));

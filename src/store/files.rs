@@ -46,9 +46,7 @@ impl<F: Disk, R: Disk> Files<F, R> {
                 let bytes = encode_pending(pending).map_err(Failure::before)?;
                 replace(&self.runtime, pending_name(pending.door), &bytes).map_err(Failure::within)
             }
-            Change::ErasePending(door) => {
-                remove(&self.runtime, pending_name(*door)).map_err(Failure::within)
-            }
+            Change::ErasePending(door) => remove(&self.runtime, pending_name(*door)).map_err(Failure::within),
         }
     }
 
@@ -200,9 +198,7 @@ impl<F: Disk, R: Disk> Files<F, R> {
             Err(error) => return Copy::NotWhole { reason: error.to_string(), bytes: None },
         };
         match decode_record(&bytes) {
-            Ok((generation, record)) => {
-                Copy::Whole { generation, record: record.map(Box::new), bytes }
-            }
+            Ok((generation, record)) => Copy::Whole { generation, record: record.map(Box::new), bytes },
             Err(error) => Copy::NotWhole { reason: error.to_string(), bytes: Some(bytes) },
         }
     }
