@@ -3,7 +3,8 @@
 //! [`State::step`] takes an [`Action`] and the moment, and gives the next state and the [`Effect`]s that
 //! must happen for it. The shell carries out the effects in order; the next state is installed only
 //! after every durable one succeeded. If one fails, what is on the disk is unknown: the shell drops the
-//! rest of the step, reads back what is stored, and goes on from [`State::read_back`].
+//! rest of the step, reads back what is stored, goes on from [`State::read_back`], and answers
+//! [`Refusal::StorageFailed`] to every request that has no answer yet.
 //!
 //! | module | holds |
 //! |---|---|

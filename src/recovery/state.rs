@@ -157,18 +157,18 @@ impl State {
     }
 
     /// The state to go on from after a durable effect of a step failed: `self` is the state before
-    /// that step, `stored` what was read back. Requests that wait for a hash are answered
-    /// [`Refusal::StorageFailed`]; the shell answers those of the failed step the same way. Sessions,
-    /// grants and counts that are still true stay.
-    pub fn read_back(&self, stored: Stored, now: Now) -> Step {
+    /// that step, `stored` what was read back.
+    ///
+    /// The shell answers [`super::Refusal::StorageFailed`] to every request that has no answer yet: the queue
+    /// of hash jobs is empty now. Sessions, grants and counts that are still true stay; every wait
+    /// starts again, so that a failure gives no credit.
+    pub fn read_back(&self, stored: Stored, now: Now) -> Self {
         let mut state = Self::boot(Context::clone(&self.context), stored, now);
         state.hashing = self.hashing.emptied();
         if let (Phase::Active(old), Phase::Active(new)) = (&self.phase, &mut state.phase) {
             new.keep_from(old, &self.context.limits, now);
         }
-        let effects =
-            self.hashing.requests().map(|id| Effect::Reply(id, Err(Refusal::StorageFailed))).collect();
-        Step { state, effects }
+        state
     }
 
     /// What follows from an action at a moment.

@@ -23,11 +23,9 @@ impl Throttle {
         Self { failures: debt.sign_in_failures, failed_at_ms: now.boottime_ms, issued_at_ms: now.boottime_ms }
     }
 
-    /// After a read-back: what memory knew better stays, as far as the debt that is stored allows.
+    /// After a read-back: the count in memory is the true one, as far as the debt that is stored allows.
     pub(super) fn keep_from(&mut self, old: &Self) {
         self.failures = self.failures.min(old.failures);
-        self.failed_at_ms = old.failed_at_ms;
-        self.issued_at_ms = old.issued_at_ms;
     }
 
     /// Charges a sign-in before its password is looked at. Gives whether the debt changed, which must
