@@ -1,10 +1,28 @@
 //! Both front doors: HTTPS on the LAN and the Unix socket of the local screen.
 //!
-//! The way of a request: `accept` makes a connection and its [`Caller`]; `routes` turns method and
-//! path into a `routes::Route`; guards (same link, Host, Origin, CSRF, rates, sizes) refuse or let pass; `api`
-//! or `pages` turns it into a [`Request`] for the heart and the [`Reply`] into a response.
+//! The way of a request: `accept` makes a connection and its [`Caller`]; [`routes`] turns method and
+//! path into a [`routes::Route`]; guards (same link, Host, Origin, CSRF, rates, sizes) refuse or let
+//! pass; `api` or [`pages`] turns it into a [`Request`] for the heart and the [`Reply`] into a response.
 //!
-//! Must not: decide anything about the account, touch the store, or read files or the environment.
+//! Must not: decide anything about the account, touch the store, or read files or the environment
+//! (the kernel's tables of interfaces and routes, read by [`same_link`], are the one exception).
+
+pub mod caller;
+pub mod context;
+pub mod cookies;
+pub mod dispatch;
+pub mod form;
+pub mod pages;
+pub mod problem;
+pub mod respond;
+pub mod routes;
+pub mod same_link;
+
+pub use caller::{Caller, Entry};
+pub use context::{Context, Device, Rules};
+pub use form::Form;
+pub use problem::{Fault, Problem};
+pub use respond::Response;
 
 use crate::recovery::{Refusal, Reply, Request};
 use latchkey_protocol::Door;
@@ -35,7 +53,10 @@ impl Heart {
     /// Asks, and waits for the answer. A daemon that is stopping answers [`Refusal::Unavailable`].
     pub async fn ask(&self, door: Door, request: Request) -> Result<Reply, Refusal> {
         let (answer, reply) = oneshot::channel();
-        self.0.try_send(Ask { door, request, answer }).map_err(|_| Refusal::Busy)?;
+        self.0.try_send(Ask { door, request, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,
+        })?;
         reply.await.unwrap_or(Err(Refusal::Unavailable))
     }
 }

@@ -1,0 +1,1 @@
+//! From a whole request to its answer: guards first, then a page or the API.
