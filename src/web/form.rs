@@ -67,7 +67,7 @@ impl Form {
 
     /// A field as a password, wiped when dropped.
     pub fn password(&self, name: &str) -> crate::recovery::action::Password {
-        Zeroizing::new(self.text(name).to_owned())
+        crate::recovery::action::Password::new(self.text(name).to_owned())
     }
 }
 
