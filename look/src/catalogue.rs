@@ -8,6 +8,7 @@ pub use fluent_bundle::FluentValue;
 const ENGLISH: &[(&str, &str)] = &[
     ("common.ftl", include_str!("../messages/en/common.ftl")),
     ("device.ftl", include_str!("../messages/en/device.ftl")),
+    ("problem.ftl", include_str!("../messages/en/problem.ftl")),
     ("cloud.ftl", include_str!("../messages/en/cloud.ftl")),
     ("mail.ftl", include_str!("../messages/en/mail.ftl")),
 ];

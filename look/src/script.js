@@ -54,10 +54,10 @@
   const unit = (number, name) =>
     new Intl.NumberFormat(lang, { style: "unit", unit: name, unitDisplay: "long" }).format(number);
   const words = (s) => {
-    if (s < 60) return unit(s, "second");
     const h = Math.floor(s / 3600);
     const m = Math.floor(s % 3600 / 60);
-    return [h && unit(h, "hour"), (m || !h) && unit(m, "minute")].filter(Boolean).join(" ");
+    const rest = h || m > 9 ? 0 : s % 60;
+    return [h && unit(h, "hour"), m && unit(m, "minute"), rest && unit(rest, "second")].filter(Boolean).join(" ");
   };
   const start = Date.now();
   const timers = [];
