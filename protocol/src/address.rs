@@ -32,6 +32,9 @@ pub enum AddressError {
     /// The part after the `@` is not a domain name of at least two labels.
     #[error("the part after the @ is not a domain name")]
     Domain,
+    /// The same address twice: each of the two gets a mail of its own.
+    #[error("the two addresses are the same")]
+    Twice,
     /// More addresses, or more bytes, than one challenge can carry.
     #[error("too many addresses for one challenge")]
     TooMany,
@@ -57,7 +60,10 @@ impl Address {
         if !local.split('.').all(is_atom) {
             return Err(AddressError::LocalPart);
         }
-        if !domain.contains('.') || !domain.split('.').all(is_label) {
+        // A numeric last label would make it look like an IPv4 address (RFC 3696 2).
+        let top = domain.rsplit('.').next().unwrap_or_default();
+        let numeric = top.bytes().all(|b| b.is_ascii_digit());
+        if numeric || !domain.contains('.') || !domain.split('.').all(is_label) {
             return Err(AddressError::Domain);
         }
         Ok(Self(format!("{local}@{}", domain.to_ascii_lowercase())))
@@ -68,13 +74,14 @@ impl Address {
         &self.0
     }
 
-    /// The form that may be shown to someone who is not signed in: the first and last character
-    /// of the local part, and of the domain's first label, as in `o***r@e*****e.com`. The number
-    /// of stars is always three, so that the length stays private.
+    /// The form that may be shown to someone who is not signed in: the local part and every label
+    /// of the domain but the last, each masked, as in `o***r@e***e.com`. The number of stars is
+    /// always three, so that lengths stay private; up to three characters show only the first.
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
-        let (label, rest) = domain.split_once('.').unwrap_or((domain, ""));
-        format!("{}@{}.{rest}", mask(local), mask(label))
+        let (labels, top) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let labels: Vec<String> = labels.split('.').map(mask).collect();
+        format!("{}@{}.{top}", mask(local), labels.join("."))
     }
 }
 
@@ -127,7 +134,8 @@ impl Addresses {
     /// At most this many addresses in one challenge.
     pub const MAX: usize = 2;
 
-    /// Checks the count (one or two) and that their bytes fit the largest challenge.
+    /// Checks the count (one or two), that they differ, and that their bytes fit the largest
+    /// challenge.
     pub fn new(addresses: Vec<Address>) -> Result<Self, AddressError> {
         if addresses.is_empty() {
             return Err(AddressError::Empty);
@@ -135,6 +143,9 @@ impl Addresses {
         let addresses = Self(addresses);
         if addresses.0.len() > Self::MAX || addresses.encoded_len() > 192 {
             return Err(AddressError::TooMany);
+        }
+        if addresses.0.iter().skip(1).any(|a| Some(a) == addresses.0.first()) {
+            return Err(AddressError::Twice);
         }
         Ok(addresses)
     }

@@ -26,7 +26,7 @@ pub enum CodeError {
 }
 
 impl Code {
-    /// Draws a code without bias, by rejection (NIST SP 800-90A, B.5.1.1).
+    /// Draws a code without bias: the simple discard method of NIST SP 800-90A.
     pub fn draw(rng: &mut dyn CryptoRng) -> Self {
         let limit = u32::MAX - u32::MAX % CODES;
         loop {
@@ -42,23 +42,28 @@ impl Code {
         if number < CODES { Ok(Self(number)) } else { Err(CodeError::OutOfRange) }
     }
 
-    /// Reads a code as a person types or pastes it: spaces, hyphens, full stops and non-breaking
-    /// spaces between and around the digits are dropped.
+    /// Reads a code as a person types or pastes it: exactly eight ASCII digits; white space, hyphens
+    /// and dashes, full stops, commas and invisible format characters between and around them are
+    /// dropped, of at most [`Code::TYPED_MAX`] characters in all.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         let mut number = 0;
         let mut digits = 0;
-        for c in text.chars() {
+        for (place, c) in text.chars().enumerate() {
             match c.to_digit(10) {
+                _ if place == Self::TYPED_MAX => return Err(CodeError::NotEightDigits),
                 Some(digit) if digits < 8 => {
                     number = number * 10 + digit;
                     digits += 1;
                 }
-                None if c.is_whitespace() || matches!(c, '-' | '.' | ',' | '\u{2013}') => {}
+                None if is_separator(c) => {}
                 _ => return Err(CodeError::NotEightDigits),
             }
         }
         if digits == 8 { Ok(Self(number)) } else { Err(CodeError::NotEightDigits) }
     }
+
+    /// The most characters that [`Code::parse`] looks at.
+    pub const TYPED_MAX: usize = 64;
 
     /// The number, for the sealed plaintext and the salted hash.
     pub fn number(&self) -> u32 {
@@ -69,6 +74,13 @@ impl Code {
     pub fn digits(&self) -> String {
         format!("{:08}", self.0)
     }
+}
+
+/// What people and mail programs put between digits.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '-' | '.' | ',' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl PartialEq for Code {

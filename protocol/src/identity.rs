@@ -1,8 +1,7 @@
 //! Who a device is: its keys, and what the factory (or an operator) gives it.
 
-use crate::{hex, link::Host};
+use crate::{hex, link::Host, suite};
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use hpke::{Deserializable, Kem as _, Serializable, kem::X25519HkdfSha256};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -75,12 +74,10 @@ impl CloudPublicKey {
         KeyId([hash[0], hash[1], hash[2], hash[3]])
     }
 
-    pub(crate) fn hpke(&self) -> Option<<X25519HkdfSha256 as hpke::Kem>::PublicKey> {
-        <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&self.0).ok()
-    }
-
-    pub(crate) fn of_private(key: &<X25519HkdfSha256 as hpke::Kem>::PrivateKey) -> Self {
-        Self(X25519HkdfSha256::sk_to_pk(key).to_bytes().into())
+    /// Whether a challenge can be sealed to it at all: not one of the keys of low order, to which
+    /// anyone could open.
+    pub fn is_usable(&self) -> bool {
+        suite::can_receive(&self.0)
     }
 }
 
@@ -124,7 +121,7 @@ pub struct IdentityRequest {
     pub version: u8,
     /// The serial on the label: 1 to 32 letters, digits and hyphens.
     pub serial: String,
-    /// The model's name: 1 to 64 printable characters.
+    /// The model's name: 1 to 64 printable characters, any script.
     pub model: String,
     /// The device's Ed25519 public key.
     #[serde(with = "hex")]
@@ -152,6 +149,9 @@ pub enum IdentityError {
     /// The proof does not match: the file was changed, or made without the device's key.
     #[error("the proof does not match the public key, serial and model")]
     Proof,
+    /// No cloud key, or one of low order.
+    #[error("the identity names no usable cloud key")]
+    CloudKey,
     /// The identity was signed for another device's key.
     #[error("the identity was signed for another device's key")]
     OtherDevice,
@@ -177,13 +177,10 @@ impl IdentityRequest {
             return Err(IdentityError::Version);
         }
         check_names(&self.serial, &self.model)?;
-        let key = VerifyingKey::from_bytes(&self.public_key).map_err(|_| IdentityError::PublicKey)?;
-        if key.is_weak() {
-            return Err(IdentityError::PublicKey);
+        let key = suite::verifying_key(&self.public_key).ok_or(IdentityError::PublicKey)?;
+        if !suite::signature_holds(&key, &[&proof_message(&self.serial, &self.model)], &self.proof) {
+            return Err(IdentityError::Proof);
         }
-        let proof = ed25519_dalek::Signature::from_bytes(&self.proof);
-        key.verify_strict(&proof_message(&self.serial, &self.model), &proof)
-            .map_err(|_| IdentityError::Proof)?;
         Ok(key)
     }
 }
@@ -191,12 +188,24 @@ impl IdentityRequest {
 fn check_names(serial: &str, model: &str) -> Result<(), IdentityError> {
     let serial_ok =
         (1..=32).contains(&serial.len()) && serial.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let model_ok = (1..=64).contains(&model.chars().count()) && !model.chars().any(char::is_control);
+    let model_ok = (1..=64).contains(&model.chars().count()) && model.chars().all(is_printable);
     match (serial_ok, model_ok) {
         (false, _) => Err(IdentityError::Serial),
         (_, false) => Err(IdentityError::Model),
         _ => Ok(()),
     }
+}
+
+/// Neither a control character nor one that has no shape of its own and could reorder or hide the
+/// text around it (Unicode's Bidi_Control, Default_Ignorable_Code_Point, line separators).
+fn is_printable(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}');
+    !c.is_control() && !invisible
 }
 
 fn proof_message(serial: &str, model: &str) -> Vec<u8> {
@@ -250,7 +259,11 @@ impl IdentityFile {
         if signing_key.verifying_key().to_bytes() != self.public_key {
             return Err(IdentityError::OtherDevice);
         }
-        let cloud_key = *self.cloud_keys.first().ok_or(IdentityError::PublicKey)?;
+        check_names(&self.serial, &self.model)?;
+        let cloud_key = *self.cloud_keys.first().ok_or(IdentityError::CloudKey)?;
+        if !self.cloud_keys.iter().all(CloudPublicKey::is_usable) {
+            return Err(IdentityError::CloudKey);
+        }
         Ok(DeviceIdentity {
             handle: self.handle,
             signing_key,

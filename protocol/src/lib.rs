@@ -25,6 +25,7 @@ pub mod sealed;
 pub mod tag;
 
 mod hex;
+mod suite;
 
 pub use address::{Address, AddressError, Addresses};
 pub use code::{Code, CodeError};

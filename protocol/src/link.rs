@@ -4,8 +4,9 @@ use crate::{digits, sealed::SealedChallenge};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// The cloud's host as it stands in the QR: a lowercase domain name or an IPv4 address, with an optional port,
-/// at most 57 characters so that the largest challenge stays within QR version 16.
+/// The cloud's host as it stands in the QR: a lowercase domain name or an IPv4 address, with an
+/// optional port other than 443, at most 57 characters so that the largest challenge stays within
+/// QR version 16. Each host has one spelling, and it is the one that a browser shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Host(String);
@@ -14,7 +15,9 @@ pub struct Host(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// Not a host name with an optional port.
-    #[error("the cloud host must be a domain name, with an optional port")]
+    #[error(
+        "the cloud host must be a lowercase domain name or an IPv4 address, with an optional port (443 is left out)"
+    )]
     Host,
     /// Longer than [`Host::MAX_LEN`].
     #[error("the cloud host is longer than 57 characters")]
@@ -49,14 +52,20 @@ impl Host {
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
+        // Browsers take a name whose last label is a number for an IPv4 address and rewrite it
+        // (WHATWG URL, "ends in a number").
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let numeric = last.bytes().all(|b| b.is_ascii_digit())
+            || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let name_ok =
+            name.split('.').all(label_ok) && (!numeric || name.parse::<core::net::Ipv4Addr>().is_ok());
         let port_ok = port.is_none_or(|p| {
-            !p.starts_with('0') && p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok()
+            !p.starts_with('0')
+                && p != "443"
+                && p.bytes().all(|b| b.is_ascii_digit())
+                && p.parse::<u16>().is_ok()
         });
-        if name.split('.').all(label_ok) && port_ok {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(LinkError::Host)
-        }
+        if name_ok && port_ok { Ok(Self(text.to_owned())) } else { Err(LinkError::Host) }
     }
 
     /// The host as text.

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 pub const ADDRESS_BLOCKS: [usize; 3] = [64, 128, 192];
 /// Bytes before the address block.
 pub const FIXED_LEN: usize = 56;
+/// The furthest that a device's clock may stand from UTC, in minutes.
+pub const TZ_OFFSET_MAX_MIN: i16 = 14 * 60;
 
 hex_bytes!(
     /// A challenge's random id.
@@ -155,7 +157,8 @@ pub struct Challenge {
     pub device_time_unix_s: i64,
     /// The mail's language.
     pub locale: Locale,
-    /// The device's offset from UTC, in minutes.
+    /// The device's offset from UTC, in minutes, within [`TZ_OFFSET_MAX_MIN`] either way; what lies
+    /// beyond is sealed as the limit, because it is only shown.
     pub tz_offset_min: i16,
     /// Where the mail goes.
     pub addresses: Addresses,
@@ -165,7 +168,8 @@ const FLAG_LAN: u8 = 1;
 const FLAG_CONFIRMED: u8 = 2;
 
 impl Challenge {
-    pub(crate) fn encode(&self, signer: SignerHash) -> Zeroizing<Vec<u8>> {
+    /// The plaintext, padded: 120, 184 or 248 bytes.
+    pub fn encode(&self, signer: SignerHash) -> Zeroizing<Vec<u8>> {
         let needed = self.addresses.encoded_len();
         // Addresses::new has checked that the largest block is enough.
         let block = ADDRESS_BLOCKS.into_iter().find(|&b| b >= needed).unwrap_or(192);
@@ -179,7 +183,8 @@ impl Challenge {
         bytes.push(lan | confirmed);
         bytes.extend_from_slice(&self.device_time_unix_s.to_be_bytes());
         bytes.push(self.locale as u8);
-        bytes.extend_from_slice(&self.tz_offset_min.to_be_bytes());
+        let tz = self.tz_offset_min.clamp(-TZ_OFFSET_MAX_MIN, TZ_OFFSET_MAX_MIN);
+        bytes.extend_from_slice(&tz.to_be_bytes());
         bytes.extend_from_slice(&signer.0);
         bytes.push(self.addresses.iter().count() as u8);
         for address in self.addresses.iter() {
@@ -192,7 +197,7 @@ impl Challenge {
 
     /// Strict: every reserved bit and every padding byte is zero, every value is in its range, the
     /// smallest block that fits was used. `None` says nothing more, on purpose.
-    pub(crate) fn decode(purpose: Purpose, bytes: &[u8]) -> Option<(Self, SignerHash)> {
+    pub fn decode(purpose: Purpose, bytes: &[u8]) -> Option<(Self, SignerHash)> {
         let mut reader = Reader(bytes);
         let id = ChallengeId(reader.take()?);
         let message = Message::from_field(purpose, u32::from_be_bytes(reader.take()?))?;
@@ -206,7 +211,7 @@ impl Challenge {
         let [locale] = reader.take()?;
         let locale = Locale::from_byte(locale)?;
         let tz_offset_min = i16::from_be_bytes(reader.take()?);
-        if tz_offset_min.unsigned_abs() > 14 * 60 {
+        if !(-TZ_OFFSET_MAX_MIN..=TZ_OFFSET_MAX_MIN).contains(&tz_offset_min) {
             return None;
         }
         let signer = SignerHash(reader.take()?);

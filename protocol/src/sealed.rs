@@ -8,14 +8,11 @@ use crate::{
     hex,
     identity::{CloudPublicKey, DeviceIdentity, Handle, KeyId, Mode, SignerHash},
     plaintext::{ADDRESS_BLOCKS, Challenge, FIXED_LEN, Purpose},
+    suite,
 };
-use ed25519_dalek::{Signature, Signer, VerifyingKey};
-use hpke::{
-    Deserializable, Kem as _, OpModeR, OpModeS, PskBundle, Serializable, aead::ChaCha20Poly1305,
-    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
-};
+use ed25519_dalek::{Signer, VerifyingKey};
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The version byte.
 pub const VERSION: u8 = 1;
@@ -32,8 +29,6 @@ const ENC_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 const SIGNATURE_LEN: usize = 64;
 const AROUND: usize = HEADER_LEN + ENC_LEN + FIXED_LEN + TAG_LEN + SIGNATURE_LEN;
-
-type Kem = X25519HkdfSha256;
 
 /// The bytes of a sealed challenge: 247, 311 or 375 of them.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -61,11 +56,12 @@ impl SealedChallenge {
         &self.0
     }
 
-    /// Encrypts, then signs (RFC 9180 9.1.1 on key-compromise impersonation).
+    /// Encrypts, then signs (RFC 9180 9.1.1 on key-compromise impersonation). Takes 32 bytes from
+    /// `rng`, for the ephemeral key.
     pub fn seal(
         identity: &DeviceIdentity,
         challenge: &Challenge,
-        mut rng: &mut dyn CryptoRng,
+        rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
         let signer = SignerHash::of(&identity.signing_key.verifying_key());
         let plaintext = challenge.encode(signer);
@@ -75,16 +71,11 @@ impl SealedChallenge {
         bytes.extend_from_slice(&identity.cloud_key.id().0);
         bytes.extend_from_slice(&identity.handle.0);
 
-        let mode = match &identity.mode {
-            Mode::Base => OpModeS::Base,
-            Mode::Psk(psk) => OpModeS::Psk(PskBundle::new(psk, &identity.handle.0).map_err(|_| SealError)?),
-        };
-        let recipient = identity.cloud_key.hpke().ok_or(SealError)?;
-        let (enc, ciphertext) = single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, Kem>(
-            &mode, &recipient, INFO, &plaintext, &bytes, &mut rng,
-        )
-        .map_err(|_| SealError)?;
-        bytes.extend_from_slice(&enc.to_bytes());
+        let (enc, mut context) =
+            suite::sender(&identity.mode, &identity.handle.0, &identity.cloud_key.0, INFO, rng)
+                .ok_or(SealError)?;
+        let ciphertext = context.seal(&plaintext, &bytes).map_err(|_| SealError)?;
+        bytes.extend_from_slice(&enc);
         bytes.extend_from_slice(&ciphertext);
         let signature = identity.signing_key.sign(&[SIGNATURE_PREFIX, &bytes].concat());
         bytes.extend_from_slice(&signature.to_bytes());
@@ -159,11 +150,10 @@ impl<'a> ParsedChallenge<'a> {
     /// no small-order or non-canonical points, no malleability.
     pub fn verify(self, signer: &VerifyingKey) -> Result<VerifiedChallenge<'a>, Refused> {
         let bytes = self.sealed.as_bytes();
-        let (signed, signature) = bytes.split_at(bytes.len() - SIGNATURE_LEN);
-        let signature = Signature::from_slice(signature).map_err(|_| Refused::Signature)?;
-        signer
-            .verify_strict(&[SIGNATURE_PREFIX, signed].concat(), &signature)
-            .map_err(|_| Refused::Signature)?;
+        let (signed, signature) = bytes.split_last_chunk().ok_or(Refused::Signature)?;
+        if !suite::signature_holds(signer, &[SIGNATURE_PREFIX, signed], signature) {
+            return Err(Refused::Signature);
+        }
         Ok(VerifiedChallenge { parsed: self, signer: SignerHash::of(signer) })
     }
 }
@@ -181,24 +171,20 @@ impl VerifiedChallenge<'_> {
         self.parsed.handle
     }
 
+    /// What it is for; the signature covers it.
+    pub fn purpose(&self) -> Purpose {
+        self.parsed.purpose
+    }
+
     /// Opens it in the mode that the cloud's record has for the device.
     pub fn open(&self, key: &CloudSecretKey, mode: &Mode) -> Result<OpenedChallenge, Refused> {
         let bytes = self.parsed.sealed.as_bytes();
         let (header, rest) = bytes.split_at(HEADER_LEN);
-        let (enc, rest) = rest.split_at(ENC_LEN);
-        let ciphertext = &rest[..rest.len() - SIGNATURE_LEN];
-        let mode = match mode {
-            Mode::Base => OpModeR::Base,
-            Mode::Psk(psk) => {
-                OpModeR::Psk(PskBundle::new(psk, &self.parsed.handle.0).map_err(|_| Refused::Seal)?)
-            }
-        };
-        let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| Refused::Seal)?;
-        let plaintext = single_shot_open::<ChaCha20Poly1305, HkdfSha256, Kem>(
-            &mode, &key.0, &enc, INFO, ciphertext, header,
-        )
-        .map(Zeroizing::new)
-        .map_err(|_| Refused::Seal)?;
+        let (enc, rest) = rest.split_first_chunk().ok_or(Refused::Seal)?;
+        let (ciphertext, _) = rest.split_last_chunk::<SIGNATURE_LEN>().ok_or(Refused::Seal)?;
+        let mut context =
+            suite::receiver(mode, &self.parsed.handle.0, &key.0, enc, INFO).ok_or(Refused::Seal)?;
+        let plaintext = context.open(ciphertext, header).map(Zeroizing::new).map_err(|_| Refused::Seal)?;
         let (challenge, signer) =
             Challenge::decode(self.parsed.purpose, &plaintext).ok_or(Refused::Plaintext)?;
         if signer != self.signer {
@@ -228,30 +214,27 @@ impl OpenedChallenge {
 }
 
 /// A cloud's X25519 private key. Old ones stay, to open what devices on a shelf will seal.
-pub struct CloudSecretKey(<Kem as hpke::Kem>::PrivateKey);
+pub struct CloudSecretKey(suite::SecretKey);
 
 impl CloudSecretKey {
-    /// Draws a key.
-    pub fn draw(mut rng: &mut dyn CryptoRng) -> Self {
-        Self(Kem::gen_keypair_with_rng(&mut rng).0)
+    /// Draws a key. Takes 32 bytes from `rng`.
+    pub fn draw(rng: &mut dyn CryptoRng) -> Self {
+        Self(suite::draw_secret_key(rng))
     }
 
     /// Reads a key of 32 bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
-        <Kem as hpke::Kem>::PrivateKey::from_bytes(bytes).ok().map(Self)
+        suite::secret_key(bytes).map(Self)
     }
 
     /// The 32 bytes, to be kept at 0600.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        let mut bytes = self.0.to_bytes();
-        let copy = Zeroizing::new(bytes.into());
-        bytes.as_mut_slice().zeroize();
-        copy
+        suite::secret_key_bytes(&self.0)
     }
 
     /// The public half.
     pub fn public(&self) -> CloudPublicKey {
-        CloudPublicKey::of_private(&self.0)
+        CloudPublicKey(suite::public_key(&self.0))
     }
 }
 
