@@ -96,3 +96,14 @@ seconds_since() {
     local taken=$((SECONDS - $1))
     if ((taken < 60)); then printf '%d s' "$taken"; else printf '%d min %02d s' $((taken / 60)) $((taken % 60)); fi
 }
+
+# exec_with_namespaces COMMAND...: goes on as COMMAND, as root where nobody else may make mount
+# namespaces (Ubuntu 24.04 keeps them from ordinary users).
+exec_with_namespaces() {
+    if [[ $(id -u) == 0 ]] || unshare --user --map-root-user --mount sh -c 'mount -t tmpfs tmpfs /mnt' 2>/dev/null ||
+        ! command -v sudo >/dev/null; then
+        exec "$@"
+    fi
+    warn "the recorder's reboot is a mount namespace, which only root may make here: asking sudo"
+    exec sudo env PATH="$PATH" "$@"
+}

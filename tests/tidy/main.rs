@@ -69,7 +69,8 @@ fn walk(folder: &Path, endings: &[&str], found: &mut Vec<Source>) {
                 walk(&path, endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending)) {
-            let text = std::fs::read_to_string(&path).unwrap();
+            // What is not text (a picture, a font) has no lines to judge.
+            let Ok(text) = String::from_utf8(std::fs::read(&path).unwrap()) else { continue };
             let path = path.strip_prefix(top()).unwrap().to_string_lossy().into_owned();
             found.push(Source { path, text });
         }

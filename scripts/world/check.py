@@ -1,0 +1,190 @@
+"""The whole way of a reset without a person, then what must kill a code and what must not. Every step is
+taken by a program that could be anybody's: HTTPS, zbar, HTTP and a mailbox."""
+
+import json
+import re
+import secrets
+import subprocess
+from pathlib import Path
+
+from client import Device, ask
+from world import NO_NAMESPACES, Trouble, World
+
+FIRST_EMAIL = "owner@example.org"
+SECOND_EMAIL = "new.owner@example.org"
+
+
+class Check:
+    """The steps, in order; each prints one line when it is done."""
+
+    def __init__(self, world: World):
+        self.world = world
+        self.device = Device(world.recorder)
+        self.step = "start"
+        self.number = 0
+        self.password = new_password()
+
+    def done(self, what: str):
+        """Tells that a step is done."""
+        self.number += 1
+        print(f"{self.number:3}  {what}", flush=True)
+
+    def run(self):
+        """All of it."""
+        if not self.world.recorder.can_reboot:
+            raise Trouble(NO_NAMESPACES)
+        self.activate()
+        self.reset()
+        self.crash()
+        self.reboot()
+        self.email_change()
+        print("reset complete", flush=True)
+
+    def activate(self):
+        """A factory-new recorder gets its first password and its reserved email."""
+        self.step = "activation"
+        expect(self.describe()["state"], "inactive", "state of a factory-new recorder")
+        self.device.refused("POST", "/reset/challenge", {"terms_accepted": True}, "not-active")
+        self.done("a factory-new recorder is inactive, and offers no reset")
+        self.device.refused("POST", "/activation", {"password": "short1!"}, "weak-password")
+        self.device.must("POST", "/activation", {"password": self.password})
+        expect(self.describe()["state"], "active", "state after activation")
+        self.done("activated over HTTPS; a password of 7 characters was refused")
+        self.sign_in()
+        change = {"current_password": self.password, "email": FIRST_EMAIL}
+        self.device.must("PUT", "/admin/reserved-email", change)
+        shown = json.dumps(self.describe())
+        if FIRST_EMAIL in shown or "o***" not in shown and "@" not in shown:
+            raise Trouble(f"the reserved email should be shown masked: {shown}")
+        self.done("reserved an email; it is shown masked to whoever is not signed in")
+        self.sign_out()
+
+    def reset(self):
+        """The way of one reset."""
+        self.step = "reset"
+        link = self.forget()
+        self.done("forgot the password; the QR picture was read by zbar")
+        code = self.code_for(link)
+        self.done("relayed over HTTP; the mail came with the code")
+        wrong = f"{(int(code) + 1) % 10**8:08}"
+        expect(
+            self.device.refused("POST", "/reset/verification", {"code": wrong}, "wrong-code")["tries_left"],
+            4,
+            "tries left",
+        )
+        self.done("a wrong code was refused, and cost one try")
+        self.set_password(self.verify(code))
+        self.done("the right code was taken, and a new password set")
+        self.sign_in()
+        self.sign_out()
+        self.done("signed in with the new password")
+        self.device.refused("POST", "/session", {"password": self.old_password}, "wrong-password")
+        self.done("the old password was refused")
+        refusal = self.device.refused("POST", "/reset/verification", {"code": code}, "no-challenge")
+        expect(refusal["reason"], "password-changed", "why the used code is dead")
+        self.done("the used code was refused")
+
+    def crash(self):
+        """kill -9 with a code pending: the same QR comes back, and the code counts."""
+        self.step = "crash with a code pending"
+        link = self.forget()
+        code = self.code_for(link)
+        self.world.recorder.crash()
+        expect(self.forget(), link, "QR after kill -9 of the daemon")
+        self.set_password(self.verify(code))
+        self.sign_in()
+        self.sign_out()
+        self.done("kill -9 with a code pending: the same QR came back, and the code still counted")
+
+    def reboot(self):
+        """A reboot kills the code."""
+        self.step = "reboot with a code pending"
+        code = self.code_for(self.forget())
+        self.world.recorder.reboot()
+        self.code_is_dead(code, "rebooted")
+        self.sign_in()
+        self.done("a reboot with a code pending: the code was refused, with the reason")
+
+    def email_change(self):
+        """Another reserved email kills the code."""
+        self.step = "email change with a code pending"
+        code = self.code_for(self.forget())
+        self.device.must("PUT", "/admin/reserved-email", {"current_password": self.password, "email": SECOND_EMAIL})
+        self.code_is_dead(code, "email-changed")
+        self.sign_out()
+        self.done("another reserved email with a code pending: the code was refused, with the reason")
+
+    def describe(self) -> dict:
+        """What anyone may see."""
+        return self.device.must("GET", "/device").json()
+
+    def sign_in(self):
+        """Signs in with the present password."""
+        self.device.session = None
+        self.device.session = self.device.must("POST", "/session", {"password": self.password}).json()["session"]
+
+    def sign_out(self):
+        """Ends the session."""
+        self.device.must("DELETE", "/session")
+        self.device.session = None
+
+    def forget(self) -> str:
+        """Asks for a challenge, takes its picture, and gives the link that an independent decoder reads."""
+        challenge = self.device.must("POST", "/reset/challenge", {"terms_accepted": True}).json()
+        picture = self.world.folder / "qr.png"
+        picture.write_bytes(self.device.must("GET", "/reset/challenge/qr.png").content)
+        link = decode(picture)
+        expect(link, challenge["link"], "what zbar reads in the picture")
+        expect(link.startswith(f"https://{self.world.cloud.host}/r#"), True, "the link leads to the cloud")
+        return link
+
+    def code_for(self, link: str) -> str:
+        """Does what a phone does with the link, and reads the code in the owner's mail."""
+        relayed = ask(self.world.cloud.port, "POST", "/api/v1/relay", {"sealed": link.split("#")[1]})
+        if relayed.status != 202:
+            raise Trouble(
+                f"the cloud answered {relayed.status} to the relay: {relayed.content.decode(errors='replace')}"
+            )
+        mail = self.world.mail.next_mail()
+        expect(mail["to"], [FIRST_EMAIL], "who got the mail")
+        expect(relayed.json()["tag"] in mail["text"], True, "the mail names the request's tag")
+        for form in ("text", "html"):
+            if not mail[form]:
+                raise Trouble(f"the mail has no {form} form")
+        codes = re.findall(r"^\s*(\d{8})\s*$", mail["text"], re.MULTILINE)
+        if len(codes) != 1:
+            raise Trouble(f"the mail should have the code alone on a line, once:\n{mail['text']}")
+        return codes[0]
+
+    def verify(self, code: str) -> str:
+        """Trades a code for a grant."""
+        return self.device.must("POST", "/reset/verification", {"code": code}).json()["grant"]
+
+    def set_password(self, grant: str):
+        """Trades a grant for a new password."""
+        self.old_password, self.password = self.password, new_password()
+        self.device.must("POST", "/reset/password", {"grant": grant, "password": self.password})
+
+    def code_is_dead(self, code: str, reason: str):
+        """The code is refused, for this reason."""
+        refusal = self.device.refused("POST", "/reset/verification", {"code": code}, "no-challenge")
+        expect(refusal["reason"], reason, "why the code is dead")
+
+
+def new_password() -> str:
+    """A password that meets the promise and no list of common ones has."""
+    return f"Aa1!{secrets.token_urlsafe(9)}"
+
+
+def decode(picture: Path) -> str:
+    """What zbar reads in a picture."""
+    found = subprocess.run(["zbarimg", "--quiet", "--raw", str(picture)], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        raise Trouble(f"zbar cannot read {picture}: {found.stderr.strip() or 'no code found'}")
+    return found.stdout.strip()
+
+
+def expect(found, wanted, what: str):
+    """Compares, and says what differs."""
+    if found != wanted:
+        raise Trouble(f"{what}: expected {wanted!r}, found {found!r}")
