@@ -28,6 +28,18 @@ pub enum FormError {
     Utf8,
 }
 
+impl FormError {
+    /// The name in a problem document's `kind`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooMany => "too-many-fields",
+            Self::Twice => "field-twice",
+            Self::Escape => "broken-escape",
+            Self::Utf8 => "not-utf8",
+        }
+    }
+}
+
 impl Form {
     /// Parses a form. Nothing at all is an empty form.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {

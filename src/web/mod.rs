@@ -7,20 +7,30 @@
 //! Must not: decide anything about the account, touch the store, or read files or the environment
 //! (the kernel's tables of interfaces and routes, read by [`same_link`], are the one exception).
 
+pub mod accept;
+pub mod api;
 pub mod caller;
 pub mod context;
 pub mod cookies;
 pub mod dispatch;
 pub mod form;
+pub mod guards;
+pub mod listen;
 pub mod pages;
+pub mod plain;
 pub mod problem;
+pub mod proxy;
+pub mod rates;
 pub mod respond;
 pub mod routes;
 pub mod same_link;
+pub mod tls;
 
+pub use accept::serve;
 pub use caller::{Caller, Entry};
-pub use context::{Context, Device, Rules};
+pub use context::{Bounds, Context, Device, Rules};
 pub use form::Form;
+pub use listen::Listeners;
 pub use problem::{Fault, Problem};
 pub use respond::Response;
 

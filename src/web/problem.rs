@@ -34,14 +34,21 @@ pub enum Fault {
     TooSlow,
     /// Not the media type that is taken here, which is named.
     WrongMediaType(&'static str),
-    /// Not JSON, not a form, or with a field that is not known; says what is wrong, never quoting a value.
-    Malformed(String),
+    /// Not JSON, not a form, or with a field that is not known. Never quotes what was sent.
+    Malformed {
+        /// A stable name of what is wrong.
+        kind: &'static str,
+        /// Where, from one; zero if that is not known.
+        line: usize,
+        /// Where, from one; zero if that is not known.
+        column: usize,
+    },
     /// A field has a value that cannot be used.
     InvalidField {
         /// Its name.
         field: &'static str,
-        /// What is wrong with it; never quotes the value.
-        why: String,
+        /// A stable name of what is wrong with it.
+        reason: &'static str,
     },
     /// Too many requests from this address, or altogether.
     TooManyRequests {
@@ -194,7 +201,7 @@ fn name_and_status(fault: &Fault) -> (&'static str, StatusCode) {
         Fault::TargetTooLong => ("target-too-long", S::URI_TOO_LONG),
         Fault::TooSlow => ("too-slow", S::REQUEST_TIMEOUT),
         Fault::WrongMediaType(_) => ("wrong-media-type", S::UNSUPPORTED_MEDIA_TYPE),
-        Fault::Malformed(_) => ("malformed", S::BAD_REQUEST),
+        Fault::Malformed { .. } => ("malformed", S::BAD_REQUEST),
         Fault::InvalidField { .. } => ("invalid-field", S::UNPROCESSABLE_ENTITY),
         Fault::TooManyRequests { .. } => ("too-many-requests", S::TOO_MANY_REQUESTS),
         Fault::TimedOut => ("timed-out", S::SERVICE_UNAVAILABLE),
@@ -234,10 +241,16 @@ fn members(fault: &Fault) -> Map<String, Value> {
         Fault::Heart(Refusal::WrongCode { tries_left }) => add("tries_left", (*tries_left).into()),
         Fault::NotOnThisNetwork(off_link) => add("reason", off_link.name().into()),
         Fault::WrongMediaType(expected) => add("expected", (*expected).into()),
-        Fault::Malformed(why) => add("why", why.as_str().into()),
-        Fault::InvalidField { field, why } => {
+        Fault::Malformed { kind, line, column } => {
+            add("kind", (*kind).into());
+            if *line > 0 {
+                add("line", (*line).into());
+                add("column", (*column).into());
+            }
+        }
+        Fault::InvalidField { field, reason } => {
             add("field", (*field).into());
-            add("why", why.as_str().into());
+            add("reason", (*reason).into());
         }
         _ => {}
     }

@@ -185,6 +185,31 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Whether a JSON body is expected.
+    pub fn takes_json(self) -> bool {
+        match self {
+            Self::Activation
+            | Self::SignIn
+            | Self::ChangePassword
+            | Self::SetReservedEmail
+            | Self::BeginReset
+            | Self::VerifyCode
+            | Self::SetPassword
+            | Self::VerifyPassword
+            | Self::FactoryReset => true,
+            Self::OpenApi
+            | Self::Device
+            | Self::SignOut
+            | Self::ReadReservedEmails
+            | Self::ViewChallenge
+            | Self::QrSvg
+            | Self::QrPng
+            | Self::QrMatrix => false,
+        }
+    }
+}
+
 impl Route<'_> {
     /// Whether only a peer on the device's own link may use it.
     pub fn is_for_this_link_only(self) -> bool {

@@ -217,6 +217,19 @@ impl Links {
         Ok(Self { links, gateways })
     }
 
+    /// An address with its scope, if it is link-local without one and `local` tells the interface.
+    pub fn scoped(&self, address: SocketAddr, local: SocketAddr) -> SocketAddr {
+        let SocketAddr::V6(mut v6) = address else { return address };
+        if v6.scope_id() == 0 && v6.ip().is_unicast_link_local() {
+            let mut at = self.links.iter().filter(|link| link.address == local.ip());
+            // The same link-local address may stand on two interfaces: then nothing is told.
+            if let (Some(link), None) = (at.next(), at.next()) {
+                v6.set_scope_id(link.index);
+            }
+        }
+        v6.into()
+    }
+
     /// Whether an address is one of the device's own.
     pub fn is_own(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

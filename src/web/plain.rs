@@ -1,0 +1,87 @@
+//! The plain HTTP port: one page that explains the certificate warning that will come, shows the
+//! fingerprint to compare, and links to the real door. Nothing else is served there.
+
+use super::{
+    Response,
+    accept::{Connection, Doors},
+    context::Context,
+    guards, rates, respond,
+    same_link::Links,
+};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri, body::Body, header};
+use std::sync::Arc;
+
+/// Answers a request on the plain port.
+pub async fn handle<B: Body>(doors: Arc<Doors>, connection: Connection, request: Request<B>) -> Response {
+    let mut response = answer(&doors, &connection, request.method(), request.uri(), request.headers());
+    respond::harden(response.headers_mut());
+    // One page: nobody needs the connection again.
+    response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    response
+}
+
+fn answer(
+    doors: &Doors,
+    connection: &Connection,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Response {
+    let (Some(peer), Some(local)) = (connection.peer, connection.local) else {
+        return respond::empty(StatusCode::BAD_REQUEST);
+    };
+    if let Err(wait_s) = doors.rates.take(peer.ip(), 1, rates::boottime_ms()) {
+        let mut response = respond::empty(StatusCode::TOO_MANY_REQUESTS);
+        response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
+        return response;
+    }
+    let rules = &doors.ctx.rules;
+    let host = guards::host(uri, headers).and_then(|host| {
+        let links = Links::read().unwrap_or_default();
+        guards::check_host(host, local.port(), &[80], &rules.names, &links)?;
+        Ok(guards::split_port(host).map_or(host, |(name, _)| name))
+    });
+    let Ok(host) = host else { return respond::empty(StatusCode::MISDIRECTED_REQUEST) };
+    match (method, uri.path()) {
+        (&Method::GET | &Method::HEAD, "/assets/style.css") => {
+            respond::asset("text/css; charset=utf-8", latchkey_look::stylesheet())
+        }
+        (&Method::GET | &Method::HEAD, "/") => respond::html(StatusCode::OK, page(&doors.ctx, host)),
+        (&Method::GET | &Method::HEAD, _) => respond::empty(StatusCode::NOT_FOUND),
+        _ => {
+            let mut response = respond::empty(StatusCode::METHOD_NOT_ALLOWED);
+            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+            response
+        }
+    }
+}
+
+/// `host` is on the allowlist: an address or a configured name, so it holds nothing to escape; values
+/// from the settings are escaped.
+fn page(ctx: &Context, host: &str) -> String {
+    let port = match ctx.rules.https_port {
+        443 => String::new(),
+        port => format!(":{port}"),
+    };
+    let say = |key| escape(&ctx.catalogue.say(key));
+    let model = escape(&ctx.device.model);
+    let fingerprint = ctx.fingerprint();
+    format!(
+        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{title}</title><link rel=\"stylesheet\" href=\"/assets/style.css\"></head>\
+         <body><main id=\"content\"><h1>{title}</h1><p>{model}</p><p>{why}</p><p>{compare}</p>\
+         <p><code>{fingerprint}</code></p><p>{safe}</p>\
+         <p><a href=\"https://{host}{port}/\">{go}</a></p></main></body></html>",
+        language = ctx.catalogue.language(),
+        title = say("plain-http-title"),
+        why = say("plain-http-why"),
+        compare = say("plain-http-compare"),
+        safe = say("plain-http-safe"),
+        go = say("plain-http-continue"),
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
