@@ -307,7 +307,7 @@ pub fn address(field: &'static str, text: &str) -> Result<Address, Fault> {
         field,
         reason: match error {
             AddressError::Empty => "address-empty",
-            AddressError::TooLong | AddressError::TooMany => "address-too-long",
+            AddressError::TooLong | AddressError::TooMany | AddressError::Twice => "address-too-long",
             AddressError::AtSign => "address-at-sign",
             AddressError::LocalPart => "address-local-part",
             AddressError::Domain => "address-domain",

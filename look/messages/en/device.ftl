@@ -271,3 +271,10 @@ too-many-title = Too many requests
 too-many-text = This computer or phone has asked too often in a short time. Wait a moment and try again.
 bad-request-title = The recorder did not understand this
 bad-request-text = What was sent is not a form of this recorder. Nothing was changed.
+
+# The page on the plain HTTP port, before the certificate warning
+plain-http-title = Before you go on
+plain-http-why = Your browser will warn you on the next page. That is expected: this recorder made its own certificate, because it works without the internet and nobody else can vouch for it.
+plain-http-compare = To be sure that you reach this recorder and nobody else, compare the SHA-256 fingerprint in the browser’s warning with this one, or with the one on the recorder’s own screen:
+plain-http-safe = Nothing that you type is sent before the connection is encrypted.
+plain-http-continue = Go on to the recorder

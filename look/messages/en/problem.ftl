@@ -85,9 +85,26 @@ problem-too-slow = The recorder stopped waiting for the rest of the request. Not
 problem-wrong-media-type-title = The recorder does not take this kind of content
 problem-wrong-media-type = It takes { $expected } here. Nothing was changed.
 problem-malformed-title = The recorder did not understand this
-problem-malformed = Nothing was changed. The reason: { $why }.
+problem-malformed = { $kind ->
+    [not-json] Nothing was changed. What was sent is not valid JSON.
+    [wrong-fields] Nothing was changed. A field is missing, unknown or of the wrong kind; the service’s description at /api/v1/openapi.json says what is expected.
+    [body-cut] Nothing was changed. The request broke off before its end. Try again.
+    [too-many-fields] Nothing was changed. The form has more fields than any form of this recorder.
+    [field-twice] Nothing was changed. A field of the form came twice.
+    [broken-escape] Nothing was changed. The form has a broken % sign.
+   *[other] Nothing was changed. The form is not UTF-8 text.
+}
 problem-invalid-field-title = A field cannot be used as it is
-problem-invalid-field = Nothing was changed. The field “{ $field }”: { $why }.
+problem-invalid-field = { $reason ->
+    [not-accepted] Nothing was changed. This needs your agreement first.
+    [not-eight-digits] No try was used up. The code in the mail has eight digits.
+    [not-a-token] Nothing was changed. Type the mailed code once more, and use what the recorder then answers.
+    [address-empty] Nothing was changed. Type an email address.
+    [address-too-long] Nothing was changed. The email address is too long for this recorder.
+    [address-at-sign] Nothing was changed. An email address has exactly one @ sign.
+    [address-local-part] Nothing was changed. The part before the @ has a character or a full stop that does not belong there.
+   *[other] Nothing was changed. The part after the @ is not complete; it looks like example.com.
+}
 problem-too-many-requests-title = Too many requests
 problem-too-many-requests = This computer or phone has asked too often in a short time. Nothing was changed. Wait { $wait } and try again.
 problem-timed-out-title = It took too long
