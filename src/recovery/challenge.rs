@@ -320,8 +320,10 @@ pub(super) fn compare(
     }
     let tries_left = pending.tries_left;
     if tries_left == 0 {
+        // The hash goes; the rest stays on tmpfs, so that a restart still knows why it ended.
+        pending.code_hash = [0; 32];
+        turn.push(Effect::WritePending(Box::new(pending.clone())));
         memory.slot = Slot::Ended(Ended::TooManyTries);
-        turn.push(Effect::ErasePending(door));
     }
     turn.push(Effect::Log(Event::CodeRefused(door)));
     Err(Refusal::WrongCode { tries_left })

@@ -14,7 +14,7 @@ pub struct Pending {
     pub life: Life,
     /// Random.
     pub code_salt: [u8; 16],
-    /// SHA-256 over salt, id and code.
+    /// SHA-256 over salt, id and code. All zero once the last try was wrong.
     pub code_hash: [u8; 32],
     /// The sealed bytes, so that the same QR comes back after a crash.
     pub sealed: SealedChallenge,
@@ -26,6 +26,6 @@ pub struct Pending {
     pub password_epoch: u32,
     /// The record's epoch when it was issued.
     pub email_epoch: u32,
-    /// Tries that are left.
+    /// Tries that are left. One with none left is over, and only tells why.
     pub tries_left: u32,
 }

@@ -1,0 +1,451 @@
+//! A device in memory: the heart with a store that keeps what was durable, a clock, and a shell that
+//! carries out effects as the real one must. Everything that happens is shown to the [`Oracle`].
+
+use crate::{
+    events::{Ask, Event, Fault, Held, Typed, Who, other},
+    oracle::{Asked, Oracle, Violation},
+};
+use chacha20::{
+    ChaCha12Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use latchkey::recovery::{
+    Action, Context, Effect, GrantToken, HashJob, HashOutcome, Limits, Now, Password, Pending, Record,
+    Refusal, Reply, Request, RequestId, SessionToken, State, Step, Stored, StoredPending, StoredRecord,
+    Ticket,
+};
+use latchkey_protocol::{
+    Address, ChallengeId, CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Message, Mode,
+    ParsedChallenge,
+};
+use std::{collections::HashMap, sync::Arc};
+
+pub const DOORS: [Door; 2] = [Door::Console, Door::Lan];
+
+/// Keys that all sequences share: drawing them is slow and no sequence depends on them.
+pub struct Keys {
+    pub identity: Arc<DeviceIdentity>,
+    pub cloud: CloudSecretKey,
+}
+
+impl Keys {
+    pub fn draw() -> Self {
+        let mut rng = ChaCha12Rng::seed_from_u64(7);
+        let cloud = CloudSecretKey::draw(&mut rng);
+        let mut bytes = [0; 32];
+        rng.fill_bytes(&mut bytes);
+        let identity = Arc::new(DeviceIdentity {
+            handle: Handle([3; 8]),
+            signing_key: ed25519_dalek::SigningKey::from_bytes(&bytes),
+            mode: Mode::Psk([9; 32]),
+            cloud_key: cloud.public(),
+            host: Host::parse("cloud.example").unwrap(),
+        });
+        Self { identity, cloud }
+    }
+
+    /// What only the owner of the mailbox and the cloud can know: code and counter.
+    pub fn open(&self, pending: &Pending) -> Result<(Code, u32, Door), Violation> {
+        let parsed = ParsedChallenge::parse(&pending.sealed).map_err(|e| Violation(e.to_string()))?;
+        let verified = parsed
+            .verify(&self.identity.signing_key.verifying_key())
+            .map_err(|e| Violation(e.to_string()))?;
+        let opened = verified
+            .open(&self.cloud, &self.identity.mode)
+            .map_err(|e| Violation(format!("the cloud cannot open a challenge: {e}")))?;
+        let challenge = opened.challenge();
+        let Message::Reset(code) = &challenge.message else {
+            return Err(Violation("a reset's challenge of another purpose".into()));
+        };
+        Ok((code.clone(), challenge.counter, challenge.door))
+    }
+}
+
+/// What is durable: flash, and tmpfs until a reboot.
+#[derive(Default)]
+pub struct Disk {
+    pub record: Option<Record>,
+    pub pending: HashMap<Door, Pending>,
+}
+
+impl Disk {
+    fn read(&self) -> Stored {
+        let pending = |door| match self.pending.get(&door) {
+            Some(pending) => StoredPending::Whole(Box::new(pending.clone())),
+            None => StoredPending::Absent,
+        };
+        Stored {
+            record: match &self.record {
+                Some(record) => StoredRecord::Whole(Box::new(record.clone())),
+                None => StoredRecord::Absent,
+            },
+            console: pending(Door::Console),
+            lan: pending(Door::Lan),
+        }
+    }
+}
+
+/// The device, and what people hold in their hands.
+pub struct World<'a> {
+    keys: &'a Keys,
+    context: Context,
+    state: State,
+    disk: Disk,
+    now: Now,
+    rng: ChaCha12Rng,
+    jobs: Vec<(Ticket, HashJob)>,
+    next_id: u64,
+    passwords: u64,
+    sessions: HashMap<Door, Vec<SessionToken>>,
+    grants: HashMap<Door, Vec<GrantToken>>,
+    codes: HashMap<Door, Vec<(ChallengeId, Code)>>,
+    oracle: Oracle,
+    /// Answers since they were last taken.
+    answers: Vec<(RequestId, Result<Reply, Refusal>)>,
+    /// Writes to flash so far.
+    pub flash_commits: u32,
+}
+
+enum Outcome {
+    Done,
+    Cut,
+}
+
+impl<'a> World<'a> {
+    pub fn new(keys: &'a Keys, seed: u64) -> Self {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let context = Context {
+            identity: Some(Arc::clone(&keys.identity)),
+            serial: "LK-00000001".into(),
+            limits: Limits::default(),
+        };
+        let now = Now {
+            boottime_ms: 20_000,
+            boot_id: boot_id(&mut rng),
+            wall_unix_s: 1_790_000_000,
+            tz_offset_min: 60,
+        };
+        let disk = Disk::default();
+        Self {
+            state: State::boot(context.clone(), disk.read(), now),
+            keys,
+            context,
+            disk,
+            now,
+            rng,
+            jobs: Vec::new(),
+            next_id: 0,
+            passwords: 0,
+            sessions: HashMap::new(),
+            grants: HashMap::new(),
+            codes: HashMap::new(),
+            oracle: Oracle::new(),
+            answers: Vec::new(),
+            flash_commits: 0,
+        }
+    }
+
+    /// Lets an event happen.
+    pub fn happen(&mut self, event: &Event) -> Result<(), Violation> {
+        self.oracle.time(self.now);
+        match event {
+            Event::Ask { who, door, ask, fault } => self.ask(*who, *door, *ask, *fault).map(|_| ()),
+            Event::Siege { door, ask, times, pause_s } => {
+                for _ in 0..*times {
+                    self.pass(*pause_s);
+                    self.ask(Who::Stranger, *door, *ask, Fault::None)?;
+                    while self.deliver(false, Fault::None)? {}
+                }
+                Ok(())
+            }
+            Event::Deliver { fails, fault } => self.deliver(*fails, *fault).map(|_| ()),
+            Event::Pass { s } => {
+                self.pass(*s);
+                Ok(())
+            }
+            Event::Crash => self.restart(false),
+            Event::Reboot => self.restart(true),
+            Event::Wall { unix_s } => {
+                self.now.wall_unix_s = *unix_s;
+                Ok(())
+            }
+        }
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, s: u32) {
+        self.now.boottime_ms += u64::from(s) * 1000;
+        self.now.wall_unix_s = self.now.wall_unix_s.saturating_add(i64::from(s));
+        self.oracle.time(self.now);
+    }
+
+    /// Someone asks; gives the request's id.
+    pub fn ask(&mut self, who: Who, door: Door, ask: Ask, fault: Fault) -> Result<RequestId, Violation> {
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        let request = self.request(id, door, ask);
+        let asked = Asked::new(who, door, ask, &request, self.now, self.disk.record.as_ref());
+        self.oracle.asked(id, asked);
+        self.perform(Action::Asked { id, door, request }, fault)?;
+        self.oracle.asked_until_now(id, self.now)?;
+        Ok(id)
+    }
+
+    /// The oldest hash job's outcome comes in. False if none is out.
+    pub fn deliver(&mut self, fails: bool, fault: Fault) -> Result<bool, Violation> {
+        if self.jobs.is_empty() {
+            return Ok(false);
+        }
+        let (ticket, job) = self.jobs.remove(0);
+        if let HashJob::Compare { password, phc } = &job {
+            self.oracle.compared(password, is_password_of(password, phc), fails);
+        }
+        let outcome = match job {
+            _ if fails => HashOutcome::Failed,
+            HashJob::Make { password, salt } => HashOutcome::Made(phc(&password, &salt)),
+            HashJob::Compare { password, phc } => HashOutcome::Compared(is_password_of(&password, &phc)),
+        };
+        self.perform(Action::Hashed { ticket, outcome }, fault)?;
+        Ok(true)
+    }
+
+    /// Answers since the last call.
+    pub fn take_answers(&mut self) -> Vec<(RequestId, Result<Reply, Refusal>)> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// After the last event: whatever still runs ends, and nobody may be left without an answer.
+    pub fn finish(&mut self) -> Result<(), Violation> {
+        while self.deliver(false, Fault::None)? {}
+        match self.oracle.unanswered().first() {
+            None => Ok(()),
+            Some(id) => Err(Violation(format!("{id:?} was never answered"))),
+        }
+    }
+
+    /// The shell: carries out a step's effects in order, and what follows from it at once.
+    fn perform(&mut self, action: Action, fault: Fault) -> Result<(), Violation> {
+        let mut actions = vec![action];
+        let mut durable = 0;
+        while let Some(action) = actions.pop() {
+            let Step { state, effects } = self.state.step(action, self.now, &mut self.rng);
+            self.oracle.step(&effects)?;
+            let first_other = effects.iter().position(|e| !is_durable(e)).unwrap_or(effects.len());
+            let mut effects = effects;
+            let after = effects.split_off(first_other);
+            for effect in effects {
+                if let Outcome::Cut = self.carry_out(effect, &mut durable, fault)? {
+                    return Ok(());
+                }
+            }
+            self.state = state;
+            for effect in after {
+                match effect {
+                    Effect::Then(action) => actions.insert(0, action),
+                    Effect::Hash(ticket, job) => {
+                        self.jobs.push((ticket, job));
+                        if self.jobs.len() > 1 {
+                            return Err(Violation("two hash jobs run at a time".into()));
+                        }
+                    }
+                    Effect::Reply(id, result) => self.answer(id, result)?,
+                    Effect::Log(_) => {}
+                    _ => return Err(Violation("a durable effect after an answer".into())),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect, durable: &mut u8, fault: Fault) -> Result<Outcome, Violation> {
+        let number = *durable;
+        *durable += 1;
+        let took_hold = match fault {
+            Fault::Fails { at, took_hold }
+            | Fault::Crash { at, took_hold }
+            | Fault::PowerCut { at, took_hold }
+                if at == number =>
+            {
+                took_hold
+            }
+            _ => {
+                self.apply(effect)?;
+                return Ok(Outcome::Done);
+            }
+        };
+        if took_hold {
+            self.apply(effect)?;
+        }
+        match fault {
+            Fault::Crash { .. } => self.restart(false)?,
+            Fault::PowerCut { .. } => self.restart(true)?,
+            Fault::Fails { .. } | Fault::None => self.read_back()?,
+        }
+        Ok(Outcome::Cut)
+    }
+
+    fn apply(&mut self, effect: Effect) -> Result<(), Violation> {
+        match effect {
+            Effect::CommitRecord(record) => {
+                self.oracle.record_written(self.disk.record.as_ref(), Some(&record), self.now)?;
+                self.disk.record = Some(*record);
+                self.flash_commits += 1;
+            }
+            Effect::EraseRecord => {
+                self.oracle.record_written(self.disk.record.as_ref(), None, self.now)?;
+                self.disk.record = None;
+                self.flash_commits += 1;
+            }
+            Effect::WritePending(pending) => {
+                let door = pending.door;
+                if self.disk.pending.get(&door).map(|p| p.id) != Some(pending.id) {
+                    let (code, counter, sealed_door) = self.keys.open(&pending)?;
+                    if sealed_door != door {
+                        return Err(Violation("the door inside is not the door outside".into()));
+                    }
+                    self.codes.entry(door).or_default().push((pending.id, code.clone()));
+                    self.oracle.issued(&pending, code, counter, self.now)?;
+                }
+                self.oracle.pending_written(self.disk.pending.get(&door), &pending)?;
+                self.disk.pending.insert(door, *pending);
+            }
+            Effect::ErasePending(door) => {
+                self.disk.pending.remove(&door);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A durable effect failed: what is stored is read back, and everyone who waits is told.
+    fn read_back(&mut self) -> Result<(), Violation> {
+        self.state = self.state.read_back(self.disk.read(), self.now);
+        self.oracle.read_back();
+        self.jobs.clear();
+        for id in self.oracle.unanswered() {
+            self.answer(id, Err(Refusal::StorageFailed))?;
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, reboot: bool) -> Result<(), Violation> {
+        if reboot {
+            self.disk.pending.clear();
+            self.now.boottime_ms = 20_000;
+            self.now.boot_id = boot_id(&mut self.rng);
+        }
+        self.jobs.clear();
+        self.state = State::boot(self.context.clone(), self.disk.read(), self.now);
+        self.oracle.restarted(reboot, self.now);
+        Ok(())
+    }
+
+    fn answer(&mut self, id: RequestId, result: Result<Reply, Refusal>) -> Result<(), Violation> {
+        let door = self.oracle.answered(id, &result, self.disk.record.as_ref(), self.now)?;
+        match &result {
+            Ok(Reply::SignedIn { session, .. } | Reply::Activated(session)) => {
+                self.sessions.entry(door).or_default().push(session.clone());
+            }
+            Ok(Reply::CodeAccepted { grant, .. }) => self.grants.entry(door).or_default().push(grant.clone()),
+            _ => {}
+        }
+        self.answers.push((id, result));
+        Ok(())
+    }
+
+    fn request(&mut self, id: RequestId, door: Door, ask: Ask) -> Request {
+        let typed = |right: bool, world: &Self| match (&world.disk.record, right) {
+            (Some(record), true) => password_of(&record.password_phc),
+            _ => Password::new(format!("wrong-guess-{}", id.0)),
+        };
+        let email = |number: u8| {
+            (number > 0).then(|| Address::parse(&format!("owner{number}@mail.example")).unwrap())
+        };
+        let new = |weak: bool, world: &mut Self| {
+            world.passwords += 1;
+            Password::new(if weak { "short".into() } else { format!("New pass phrase {}", world.passwords) })
+        };
+        match ask {
+            Ask::Activate { email: number } => {
+                Request::Activate { password: new(false, self), email: email(number) }
+            }
+            Ask::SignIn { right } => Request::SignIn { password: typed(right, self) },
+            Ask::VerifyPassword { right } => Request::VerifyPassword { password: typed(right, self) },
+            Ask::SignOut { session } => Request::SignOut { session: self.session(door, session) },
+            Ask::ChangePassword { session, right, weak } => Request::ChangePassword {
+                session: self.session(door, session),
+                current: typed(right, self),
+                new: new(weak, self),
+            },
+            Ask::SetEmail { session, right, email: number } => Request::SetReservedEmail {
+                session: self.session(door, session),
+                current: typed(right, self),
+                email: email(number),
+            },
+            Ask::ReservedEmails { session } => {
+                Request::ReservedEmails { session: self.session(door, session) }
+            }
+            Ask::Begin { renew } => Request::BeginReset { renew },
+            Ask::View => Request::ViewChallenge,
+            Ask::Verify { typed } => Request::VerifyCode { code: self.code(door, typed) },
+            Ask::SetPassword { grant, weak } => {
+                let grant = pick(&self.grants, door, grant).cloned().unwrap_or(GrantToken([1; 32]));
+                Request::SetPassword { grant, password: new(weak, self) }
+            }
+            Ask::FactoryReset => Request::FactoryReset,
+            Ask::Describe => Request::Describe { session: None },
+        }
+    }
+
+    fn session(&self, door: Door, held: Held) -> SessionToken {
+        pick(&self.sessions, door, held).cloned().unwrap_or(SessionToken([1; 32]))
+    }
+
+    fn code(&self, door: Door, typed: Typed) -> Code {
+        let known = |door| self.codes.get(&door).map(Vec::as_slice).unwrap_or_default();
+        let code = match typed {
+            Typed::Right | Typed::Wrong => known(door).last(),
+            Typed::Earlier => known(door).iter().rev().nth(1),
+            Typed::OtherDoor => known(other(door)).last(),
+        };
+        let number = code.map_or(0, |(_, code)| code.number());
+        let off = u32::from(typed == Typed::Wrong);
+        Code::from_number((number + off) % 100_000_000).unwrap()
+    }
+}
+
+fn pick<T>(held: &HashMap<Door, Vec<T>>, door: Door, which: Held) -> Option<&T> {
+    let of = |door| held.get(&door);
+    match which {
+        Held::Newest => of(door)?.last(),
+        Held::Older => of(door)?.iter().rev().nth(1),
+        Held::OtherDoor => of(other(door))?.last(),
+        Held::Forged => None,
+    }
+}
+
+fn is_durable(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::CommitRecord(_) | Effect::EraseRecord | Effect::WritePending(_) | Effect::ErasePending(_)
+    )
+}
+
+fn boot_id(rng: &mut ChaCha12Rng) -> latchkey::recovery::BootId {
+    let mut bytes = [0; 16];
+    rng.fill_bytes(&mut bytes);
+    latchkey::recovery::BootId(bytes)
+}
+
+/// A cheap stand-in for Argon2id: the heart never looks inside.
+fn phc(password: &str, salt: &[u8; 16]) -> String {
+    format!("$fake${}${password}", salt[0])
+}
+
+fn is_password_of(password: &str, phc: &str) -> bool {
+    phc.splitn(4, '$').nth(3) == Some(password)
+}
+
+fn password_of(phc: &str) -> Password {
+    Password::new(phc.splitn(4, '$').nth(3).unwrap_or_default().to_owned())
+}
