@@ -1,0 +1,172 @@
+//! The two folders that the daemon keeps things in: made, checked and locked before anything is read.
+
+use crate::store::disk::RealDisk;
+use nix::{
+    fcntl::{Flock, FlockArg},
+    unistd::Uid,
+};
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It could not be made or opened.
+    #[error("failed to open the folder {path}")]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Others can change what is in it.
+    #[error("the folder {path} may be changed by other users (mode {mode:04o}): run chmod go-w {path}")]
+    OpenToOthers {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It belongs to another user.
+    #[error("the folder {path} belongs to user {uid}, not to the user of this daemon or to root: run chown")]
+    OthersProperty {
+        /// The folder.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+    },
+    /// It can outlive a reboot.
+    #[error(
+        "paths.runtime is {path}, which is not on a tmpfs or ramfs: a pending reset would outlive a reboot. \
+         Mount one there (mount -t tmpfs -o mode=0755 tmpfs {path}), or name a folder on one, such as \
+         /run/latchkey"
+    )]
+    NotInMemory {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another daemon has the state folder.
+    #[error("another latchkeyd runs on {path}: stop it first")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// The state folder: for the owner alone.
+pub fn open_state(path: &Path) -> Result<RealDisk, FolderError> {
+    open(path, 0o700)
+}
+
+/// The runtime folder: others may reach the sockets in it, and nothing else.
+pub fn open_runtime(path: &Path) -> Result<RealDisk, FolderError> {
+    let disk = open(path, 0o711)?;
+    match disk.is_in_memory() {
+        Ok(true) => Ok(disk),
+        Ok(false) => Err(FolderError::NotInMemory { path: path.to_owned() }),
+        Err(source) => Err(FolderError::Open { path: path.to_owned(), source }),
+    }
+}
+
+/// Holds the state folder for this process: two daemons on one record would undo each other.
+pub fn lock(path: &Path) -> Result<Flock<File>, FolderError> {
+    let folder =
+        File::open(path).map_err(|source| FolderError::Open { path: path.to_owned(), source })?;
+    Flock::lock(folder, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => FolderError::InUse { path: path.to_owned() },
+        errno => FolderError::Open { path: path.to_owned(), source: errno.into() },
+    })
+}
+
+fn open(path: &Path, mode: u32) -> Result<RealDisk, FolderError> {
+    let failed = |source| FolderError::Open { path: path.to_owned(), source };
+    if !path.exists() {
+        // What is above may be anyone's; only the folder itself gets the mode.
+        if let Some(above) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(failed)?;
+        }
+        fs::create_dir(path).map_err(failed)?;
+        // Not by mkdir's mode, which the umask cuts down.
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+    }
+    let disk = RealDisk::open(path).map_err(failed)?;
+    let (uid, mode) = disk.owner_and_mode().map_err(failed)?;
+    if uid != Uid::effective().as_raw() && uid != 0 {
+        return Err(FolderError::OthersProperty { path: path.to_owned(), uid });
+    }
+    if mode & 0o022 != 0 {
+        return Err(FolderError::OpenToOthers { path: path.to_owned(), mode });
+    }
+    Ok(disk)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    struct Temporary(PathBuf);
+
+    impl Temporary {
+        fn new(within: &Path, name: &str) -> Self {
+            let path = within.join(format!("latchkey-folders-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Temporary {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn folders_are_made_with_their_modes_and_open_ones_are_refused() {
+        let top = Temporary::new(Path::new("/dev/shm"), "modes");
+        let (state, runtime) = (top.0.join("a/state"), top.0.join("a/run"));
+        open_state(&state).unwrap();
+        open_runtime(&runtime).unwrap();
+        assert_eq!((mode(&state), mode(&runtime)), (0o700, 0o711));
+        for bad in [0o770, 0o702, 0o777, 0o1777] {
+            fs::set_permissions(&state, fs::Permissions::from_mode(bad)).unwrap();
+            assert!(matches!(open_state(&state), Err(FolderError::OpenToOthers { .. })), "{bad:o}");
+            fs::set_permissions(&runtime, fs::Permissions::from_mode(bad)).unwrap();
+            assert!(matches!(open_runtime(&runtime), Err(FolderError::OpenToOthers { .. })), "{bad:o}");
+        }
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+        open_state(&state).unwrap();
+        fs::write(top.0.join("file"), "").unwrap();
+        assert!(matches!(open_state(&top.0.join("file")), Err(FolderError::Open { .. })));
+    }
+
+    #[test]
+    fn a_runtime_folder_that_outlives_a_reboot_is_refused_and_says_what_to_do() {
+        let top = Temporary::new(Path::new(env!("CARGO_MANIFEST_DIR")), "disk");
+        assert!(!RealDisk::open(&top.0).unwrap().is_in_memory().unwrap(), "the sources are on a tmpfs");
+        let error = open_runtime(&top.0).unwrap_err();
+        assert!(matches!(error, FolderError::NotInMemory { .. }));
+        assert!(error.to_string().contains("mount -t tmpfs"), "{error}");
+    }
+
+    #[test]
+    fn one_daemon_at_a_time() {
+        let top = Temporary::new(Path::new("/dev/shm"), "lock");
+        let held = lock(&top.0).unwrap();
+        assert!(matches!(lock(&top.0), Err(FolderError::InUse { .. })));
+        drop(held);
+        lock(&top.0).unwrap();
+    }
+}
