@@ -63,6 +63,8 @@ impl Clock for SystemClock {
         Ok(Now {
             boottime_ms: boottime.tv_sec() as u64 * 1000 + boottime.tv_nsec() as u64 / 1_000_000,
             boot_id,
+            // 32 bits wide on some targets.
+            #[allow(clippy::useless_conversion, reason = "on the others it is i64 already")]
             wall_unix_s: i64::from(wall.tv_sec()),
             tz_offset_min: self.utc_offset_min,
         })
@@ -102,6 +104,7 @@ fn parse_boot_id(text: &str) -> Option<BootId> {
 pub struct KernelEntropy;
 
 impl Entropy for KernelEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is the random source that is handed in")]
     fn generator(&self) -> io::Result<ChaCha20Rng> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut()).map_err(io::Error::other)?;

@@ -125,11 +125,11 @@ fn device(layers: &mut Layers) -> Device {
         let right = "a readable file that holds the serial: 1 to 32 letters, digits and hyphens";
         layers.take("device.serial_file", right, |value| {
             let text = layers::read_text(&value.path()?, 256).ok()?;
-            Some(text.trim_matches(['\0', ' ', '\t', '\r', '\n']).to_owned()).filter(is_serial)
+            Some(text.trim_matches(['\0', ' ', '\t', '\r', '\n']).to_owned()).filter(|text| is_serial(text))
         })
     } else {
         layers.skip("device.serial_file");
-        layers.take("device.serial", serial_right, |value| value.text().filter(is_serial))
+        layers.take("device.serial", serial_right, |value| value.text().filter(|text| is_serial(text)))
     };
     let printable =
         |text: &String| (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -143,7 +143,7 @@ fn device(layers: &mut Layers) -> Device {
     }
 }
 
-fn is_serial(text: &String) -> bool {
+fn is_serial(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 

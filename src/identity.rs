@@ -18,7 +18,9 @@ pub const KEY_BYTES_MAX: usize = 128;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The key's file is damaged.
-    #[error("device.key does not hold 64 hexadecimal digits; restore it, or remove it and have the device signed again")]
+    #[error(
+        "device.key does not hold 64 hexadecimal digits; restore it, or remove it and have the device signed again"
+    )]
     Key,
     /// Not the JSON that `latchkey-cloud factory sign` prints.
     #[error("it is not an identity file (line {line}, column {column})")]
@@ -122,7 +124,12 @@ mod tests {
         let key = key(1);
         let text = encode_key(&key);
         assert_eq!(decode_key(text.as_bytes()).unwrap().to_bytes(), key.to_bytes());
-        for bad in [&text[..63], "", &text.replace(['a', 'b', 'c', 'd', 'e', 'f'], "g"), &format!("{}00", text.trim())] {
+        for bad in [
+            &text[..63],
+            "",
+            &text.replace(['a', 'b', 'c', 'd', 'e', 'f'], "g"),
+            &format!("{}00", text.trim()),
+        ] {
             assert!(matches!(decode_key(bad.as_bytes()), Err(Error::Key)), "{bad}");
         }
     }
@@ -131,10 +138,7 @@ mod tests {
     fn only_an_identity_for_this_key_and_serial_is_taken() {
         let file = signed_for(&key(1), "LK-1");
         assert_eq!(join(&file, key(1), "LK-1").unwrap().handle, Handle([1; 8]));
-        assert!(matches!(
-            join(&file, key(2), "LK-1"),
-            Err(Error::Identity(IdentityError::OtherDevice))
-        ));
+        assert!(matches!(join(&file, key(2), "LK-1"), Err(Error::Identity(IdentityError::OtherDevice))));
         assert!(matches!(join(&file, key(1), "LK-2"), Err(Error::Serial { .. })));
         for cut in 0..file.len() {
             assert!(matches!(join(&file[..cut], key(1), "LK-1"), Err(Error::Format { .. })), "{cut}");

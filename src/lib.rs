@@ -2,9 +2,12 @@
 //! the local screen. `docs/ARCHITECTURE.md` maps the modules and says what each must not do.
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod certificate;
 pub mod clock;
 pub mod config;
 pub mod hash;
+pub mod identity;
 pub mod qr;
 pub mod recovery;
 pub mod store;

@@ -1,3 +1,79 @@
 //! `latchkeyd`: arguments, tracing, exit codes.
 
-fn main() {}
+use latchkey::{
+    app::{self, Command, chain},
+    config::Config,
+};
+use lexopt::prelude::*;
+use std::{path::PathBuf, process::ExitCode};
+use tracing_subscriber::{filter::Targets, prelude::*};
+
+const USAGE: &str = "\
+usage: latchkeyd run --board FILE [--settings FILE] [--log LEVEL]
+       latchkeyd check --board FILE [--settings FILE]
+       latchkeyd identity request --board FILE [--settings FILE]
+       latchkeyd identity install --board FILE [--settings FILE] IDENTITY.json
+
+LEVEL is error, warn, info, debug, trace, or such as warn,latchkey=debug.";
+
+/// EX_USAGE would be 64; 2 is what shells and most programs use.
+const BAD_USAGE: u8 = 2;
+/// EX_CONFIG of sysexits.h.
+const BAD_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("latchkeyd: {error}\n{USAGE}");
+            return ExitCode::from(BAD_USAGE);
+        }
+    };
+    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(format).with(arguments.log).init();
+    let config = match Config::read(&arguments.board, arguments.settings.as_deref()) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return ExitCode::from(BAD_CONFIG);
+        }
+    };
+    match app::carry_out(arguments.command, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("latchkeyd: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Arguments {
+    command: Command,
+    board: PathBuf,
+    settings: Option<PathBuf>,
+    log: Targets,
+}
+
+fn parse() -> Result<Arguments, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_env();
+    let (mut words, mut board, mut settings) = (Vec::new(), None, None);
+    let mut log = Targets::new().with_default(tracing::Level::INFO);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("board") => board = Some(parser.value()?.into()),
+            Long("settings") => settings = Some(parser.value()?.into()),
+            Long("log") => log = parser.value()?.parse_with(|text| text.parse::<Targets>())?,
+            Value(word) => words.push(word),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let command = match words.iter().map(|word| word.to_str()).collect::<Vec<_>>()[..] {
+        [Some("run")] => Command::Run,
+        [Some("check")] => Command::Check,
+        [Some("identity"), Some("request")] => Command::IdentityRequest,
+        [Some("identity"), Some("install"), _] => Command::IdentityInstall(words.remove(2).into()),
+        _ => return Err("there is no such command".into()),
+    };
+    let board = board.ok_or("--board FILE is missing")?;
+    Ok(Arguments { command, board, settings, log })
+}

@@ -75,8 +75,7 @@ pub fn open_runtime(path: &Path) -> Result<RealDisk, FolderError> {
 
 /// Holds the state folder for this process: two daemons on one record would undo each other.
 pub fn lock(path: &Path) -> Result<Flock<File>, FolderError> {
-    let folder =
-        File::open(path).map_err(|source| FolderError::Open { path: path.to_owned(), source })?;
+    let folder = File::open(path).map_err(|source| FolderError::Open { path: path.to_owned(), source })?;
     Flock::lock(folder, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
         nix::errno::Errno::EWOULDBLOCK => FolderError::InUse { path: path.to_owned() },
         errno => FolderError::Open { path: path.to_owned(), source: errno.into() },

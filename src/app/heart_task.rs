@@ -169,7 +169,7 @@ impl HeartTask {
     fn start_over(&mut self, refusal: Refusal) -> Result<(), TaskError> {
         let now = self.clock.now().map_err(TaskError::Clock)?;
         let store = self.store.as_ref().ok_or(TaskError::StoreAway)?;
-        self.state = self.state.read_back(store.settled(), now).state;
+        self.state = self.state.read_back(store.settled(), now);
         self.hasher.queue.clear();
         for (_, answer) in self.waiting.drain() {
             let _ = answer.send(Err(refusal)); // whoever asked may be gone

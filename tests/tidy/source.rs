@@ -59,11 +59,13 @@ fn a_heart_that_knows_the_outside_is_caught() {
 }
 
 /// Which modules of the daemon a module may name besides itself. `app` and `main` wire them all.
-const MAY_NAME: [(&str, &[&str]); 7] = [
+const MAY_NAME: [(&str, &[&str]); 9] = [
     ("recovery", &[]),
+    ("certificate", &[]),
     ("clock", &["recovery"]),
     ("config", &["recovery"]),
     ("hash", &["recovery"]),
+    ("identity", &[]),
     ("qr", &[]),
     ("store", &["recovery"]),
     ("web", &["recovery"]),

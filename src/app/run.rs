@@ -1,0 +1,206 @@
+//! Serving: everything is prepared, then the doors are opened, and at the end they are closed first.
+
+use super::{
+    AppError, failed, folders,
+    heart_task::{HeartTask, Parts},
+    keys,
+};
+use crate::{
+    certificate::Certificate,
+    clock::{Entropy, KernelEntropy, SystemClock},
+    config::Config,
+    hash::HashCost,
+    qr, recovery,
+    store::Files,
+    web::{self, listen, listen::Listeners},
+};
+use rand_core::Rng;
+use std::{io, sync::Arc, time::Duration};
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+    time::timeout,
+};
+use zeroize::Zeroizing;
+
+/// Requests that wait for the heart. Each door's own limits are smaller; this one bounds the memory.
+const QUEUE_MAX: usize = 64;
+/// Threads for slow work: the store, a hash, and drawing.
+const SLOW_THREADS_MAX: usize = 4;
+/// What is under way when the daemon is told to stop must end in this time: twice the slowest hash.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT.
+pub fn run(config: &Config) -> Result<(), AppError> {
+    // Blocks until the kernel's pool is ready: early boot must wait, not guess. From here on it never
+    // blocks, so the task may ask for random numbers at every step.
+    let mut form_key = Zeroizing::new([0; 32]);
+    let no_random = |error| failed("get random numbers from the kernel", error);
+    KernelEntropy.generator().map_err(no_random)?.fill_bytes(form_key.as_mut());
+
+    let runtime_folder = folders::open_runtime(&config.paths.runtime)?;
+    let state_folder = folders::open_state(&config.paths.state)?;
+    let _alone = folders::lock(&config.paths.state)?;
+    let certificate = keys::certificate(&state_folder, &config.device.serial, &config.lan.names)?;
+    let identity = keys::device_identity(&state_folder, &config.device.serial);
+    let (clock, no_boot_id) = SystemClock::start(config.device.utc_offset_min, &KernelEntropy)
+        .map_err(|error| failed("read the clocks", error))?;
+    if let Some(error) = no_boot_id {
+        tracing::error!(%error, "this boot has no id: no reset by email until /proc is mounted");
+    }
+    let parts = Parts {
+        context: recovery::Context {
+            identity: identity.map(Arc::new),
+            serial: config.device.serial.clone(),
+            limits: config.limits.clone(),
+        },
+        store: Box::new(Files::new(state_folder, runtime_folder)),
+        clock: Box::new(clock),
+        entropy: Box::new(KernelEntropy),
+        hash_cost: HashCost {
+            memory_kib: config.password_hash.memory_kib,
+            passes: config.password_hash.passes,
+        },
+    };
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(SLOW_THREADS_MAX)
+        .build()
+        .map_err(|error| failed("start the runtime", error))?
+        .block_on(serve(config, parts, &certificate, form_key))
+}
+
+async fn serve(
+    config: &Config,
+    parts: Parts,
+    certificate: &Certificate,
+    form_key: Zeroizing<[u8; 32]>,
+) -> Result<(), AppError> {
+    let mut signals = Signals::new().map_err(|error| failed("listen for signals", error))?;
+    let (heart, asks) = web::Heart::new(QUEUE_MAX);
+    let task = tokio::spawn(HeartTask::start(parts, asks)?.run());
+
+    let (tls, certificate_sha256) = web::tls::config(&certificate.pem, &certificate.key_pem)
+        .map_err(|error| failed("use the certificate of the web pages", io::Error::other(error)))?;
+    let context = Arc::new(context(config, heart, certificate_sha256, form_key));
+    let listeners = bind(config)?;
+    tracing::info!(
+        https = config.lan.https_port,
+        fingerprint = context.fingerprint(),
+        console = %config.paths.runtime.join(CONSOLE_SOCKET).display(),
+        "ready"
+    );
+    let (stop, stopped) = watch::channel(false);
+    let doors = tokio::spawn(web::accept::serve(listeners, context, tls, web::context::Bounds::default(), stopped));
+    until_stopped(&mut signals, task, stop, doors).await
+}
+
+/// Waits for a signal, closes the doors, and waits for the task: it ends when nobody can ask any more.
+async fn until_stopped(
+    signals: &mut Signals,
+    mut task: JoinHandle<Result<(), super::TaskError>>,
+    stop: watch::Sender<bool>,
+    doors: JoinHandle<()>,
+) -> Result<(), AppError> {
+    let ended_early = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping: what is under way is finished first");
+            None
+        }
+        ended = &mut task => Some(ended),
+    };
+    let _ = stop.send(true); // nobody to tell: the doors are closed already
+    let drained = timeout(DRAIN_MAX, async {
+        let _ = doors.await; // a panic in a door was logged by its own
+        match ended_early {
+            Some(ended) => ended,
+            None => task.await,
+        }
+    });
+    match drained.await {
+        Ok(Ok(ended)) => ended.map_err(AppError::from),
+        Ok(Err(panicked)) => Err(failed("serve the account", io::Error::other(panicked))),
+        Err(_) => {
+            tracing::warn!("what was under way took too long: stopped without it");
+            Ok(())
+        }
+    }
+}
+
+const CONSOLE_SOCKET: &str = "console.socket";
+
+fn bind(config: &Config) -> Result<Listeners, AppError> {
+    let lan = |port: u16| {
+        listen::lan(port, &config.lan.interfaces)
+            .map_err(|error| failed(&format!("listen on port {port}"), error))
+    };
+    let unix = |path: &std::path::Path| {
+        listen::unix(path).map_err(|error| failed(&format!("listen on {}", path.display()), error))
+    };
+    Ok(Listeners {
+        https: lan(config.lan.https_port)?,
+        http: if config.lan.http_port == 0 { Vec::new() } else { lan(config.lan.http_port)? },
+        console: Some(unix(&config.paths.runtime.join(CONSOLE_SOCKET))?),
+        proxied: config.proxied.as_ref().map(|proxied| unix(&proxied.socket)).transpose()?,
+    })
+}
+
+fn context(
+    config: &Config,
+    heart: web::Heart,
+    certificate_sha256: [u8; 32],
+    form_key: Zeroizing<[u8; 32]>,
+) -> web::Context {
+    let (proxied_uids, base_path) = config
+        .proxied
+        .as_ref()
+        .map(|proxied| (proxied.uids.clone(), proxied.base_path.clone()))
+        .unwrap_or_default();
+    web::Context {
+        heart,
+        drawing: web::Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix },
+        device: web::Device {
+            serial: config.device.serial.clone(),
+            model: config.device.model.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        rules: web::Rules {
+            lan_interfaces: config.lan.interfaces.clone(),
+            names: config.lan.names.clone(),
+            https_port: config.lan.https_port,
+            http_port: config.lan.http_port,
+            console_uids: config.console_uids.clone(),
+            proxied_uids,
+            base_path,
+            password_chars_min: config.limits.password_chars_min,
+            validity_s: config.limits.validity_s,
+        },
+        catalogue: latchkey_look::Catalogue::english(),
+        certificate_sha256,
+        form_key,
+    }
+}
+
+/// The signals that ask for an orderly stop.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
