@@ -33,7 +33,7 @@ const SLOW_THREADS_MAX: usize = 4;
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// Serves until SIGTERM or SIGINT.
-pub fn run(config: &Config) -> Result<(), AppError> {
+pub(super) fn run(config: &Config) -> Result<(), AppError> {
     // Blocks until the kernel's pool is ready: early boot must wait, not guess. From here on it never
     // blocks, so the task may ask for random numbers at every step.
     let mut form_key = Zeroizing::new([0; 32]);
@@ -93,7 +93,8 @@ async fn serve(
         "ready"
     );
     let (stop, stopped) = watch::channel(false);
-    let doors = tokio::spawn(web::accept::serve(listeners, context, tls, web::context::Bounds::default(), stopped));
+    let doors =
+        tokio::spawn(web::accept::serve(listeners, context, tls, web::context::Bounds::default(), stopped));
     until_stopped(&mut signals, task, stop, doors).await
 }
 
@@ -191,10 +192,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) -> &'static str {
