@@ -1,0 +1,476 @@
+#!/usr/bin/env python3
+"""Checks every vector in this folder with an implementation of its own, written from docs/PROTOCOL.md.
+
+Primitives come from the package `cryptography`; HPKE, the formats and all rules are here.
+"""
+
+import hashlib
+import hmac
+import json
+import pathlib
+import re
+import struct
+import sys
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Refused(Exception):
+    """Carries the name of the step that refused."""
+
+
+def need(holds, step):
+    if not holds:
+        raise Refused(step)
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+# HPKE, RFC 9180
+
+KEM_SUITE = b"KEM" + struct.pack(">H", 0x0020)
+HPKE_SUITE = b"HPKE" + struct.pack(">HHH", 0x0020, 0x0001, 0x0003)
+
+
+def extract(salt, label, ikm, suite):
+    return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + ikm, "sha256")
+
+
+def expand(prk, label, info, length, suite):
+    info = struct.pack(">H", length) + b"HPKE-v1" + suite + label + info
+    out, block, n = b"", b"", 1
+    while len(out) < length:
+        block = hmac.digest(prk, block + info + bytes([n]), "sha256")
+        out, n = out + block, n + 1
+    return out[:length]
+
+
+def derive_secret_key(ikm):
+    return expand(extract(b"", b"dkp_prk", ikm, KEM_SUITE), b"sk", b"", 32, KEM_SUITE)
+
+
+def raw(public_key):
+    return public_key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def x25519_public(secret):
+    return raw(X25519PrivateKey.from_private_bytes(secret).public_key())
+
+
+def shared(secret, public, enc, recipient):
+    try:
+        dh = X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:  # the library refuses a result of all zeros
+        raise Refused("seal") from None
+    need(dh != bytes(32), "seal")
+    prk = extract(b"", b"eae_prk", dh, KEM_SUITE)
+    return expand(prk, b"shared_secret", enc + recipient, 32, KEM_SUITE)
+
+
+def schedule(secret, psk, psk_id, info):
+    mode = b"\x01" if psk else b"\x00"
+    context = mode + extract(b"", b"psk_id_hash", psk_id, HPKE_SUITE) + extract(b"", b"info_hash", info, HPKE_SUITE)
+    prk = extract(secret, b"secret", psk, HPKE_SUITE)
+    return expand(prk, b"key", context, 32, HPKE_SUITE), expand(prk, b"base_nonce", context, 12, HPKE_SUITE)
+
+
+def nonce(base, sequence):
+    return (int.from_bytes(base, "big") ^ sequence).to_bytes(12, "big")
+
+
+def hpke_seal(ikm, recipient, psk, psk_id, info, aad, plaintext):
+    secret = derive_secret_key(ikm)
+    enc = x25519_public(secret)
+    key, base = schedule(shared(secret, recipient, enc, recipient), psk, psk_id, info)
+    return enc, ChaCha20Poly1305(key).encrypt(base, plaintext, aad)
+
+
+def hpke_open(secret, enc, psk, psk_id, info, aad, ciphertext):
+    key, base = schedule(shared(secret, enc, enc, x25519_public(secret)), psk, psk_id, info)
+    try:
+        return ChaCha20Poly1305(key).decrypt(base, ciphertext, aad)
+    except InvalidTag:
+        raise Refused("seal") from None
+
+
+# Ed25519, strictly
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+
+
+def decode_point(data):
+    """The point's (x, y), or None if the encoding is not canonical or not on the curve."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    if y >= P:
+        return None
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P == -u % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if v * x * x % P != u or (x == 0 and sign):
+        return None
+    return (P - x if x & 1 != sign else x), y
+
+
+def double(point):
+    x, y = point
+    t = D * x * x * y * y % P
+    return 2 * x * y * pow(1 + t, -1, P) % P, (y * y + x * x) * pow(1 - t, -1, P) % P
+
+
+def usable_point(data):
+    point = decode_point(data)
+    if point is None:
+        return False
+    return double(double(double(point))) != (0, 1)
+
+
+def verify(public, message, signature, step):
+    need(usable_point(public) and usable_point(signature[:32]), step)
+    need(int.from_bytes(signature[32:], "little") < ORDER, step)
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except InvalidSignature:
+        raise Refused(step) from None
+
+
+# Texts
+
+ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+"
+LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+WHITE = " \t\n\r\x0b\x0c\x85\xa0"
+
+
+def parse_address(text):
+    need(text.isascii() and 0 < len(text) <= 190 and text.count("@") == 1, "address")
+    local, domain = text.split("@")
+    need(len(local) <= 64 and len(domain) <= 253, "address")
+    need(re.fullmatch(rf"{ATOM}(?:\.{ATOM})*", local), "address")
+    labels = domain.split(".")
+    need(len(labels) >= 2 and not labels[-1].isdigit(), "address")
+    need(all(re.fullmatch(LABEL, label) and len(label) <= 63 for label in labels), "address")
+    return text
+
+
+def typed_address(text):
+    local, at, domain = text.strip(WHITE).rpartition("@")
+    return parse_address(local + at + (domain.lower() if domain.isascii() else domain))
+
+
+def mask_part(part):
+    return part[0] + "***" + (part[-1] if len(part) > 3 else "")
+
+
+def masked(address):
+    local, domain = address.split("@")
+    *labels, top = domain.split(".")
+    return mask_part(local) + "@" + ".".join([mask_part(label) for label in labels] + [top])
+
+
+def parse_code(text):
+    need(len(text) <= 64, "code")
+    digits = ""
+    for c in text:
+        if c in "0123456789":
+            digits += c
+            continue
+        point = ord(c)
+        invisible = point in (0xAD, 0xFEFF) or 0x200B <= point <= 0x200F or 0x202A <= point <= 0x202E
+        dash = c in "-.," or 0x2010 <= point <= 0x2015 or point == 0x2212
+        need(dash or invisible or 0x2060 <= point <= 0x2069 or c.isspace(), "code")
+    need(len(digits) == 8, "code")
+    return int(digits)
+
+
+WIDTH = {0: 0, 1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17}
+
+
+def to_digits(data):
+    groups = [data[i : i + 7] for i in range(0, len(data), 7)]
+    return "".join(str(int.from_bytes(group, "big")).zfill(WIDTH[len(group)]) for group in groups)
+
+
+def from_digits(text):
+    need(re.fullmatch("[0-9]*", text), "digits")
+    size = {width: count for count, width in WIDTH.items()}
+    data = b""
+    for group in (text[i : i + 17] for i in range(0, len(text), 17)):
+        need(len(group) in size, "digits")
+        need(int(group) < 256 ** size[len(group)], "digits")
+        data += int(group).to_bytes(size[len(group)], "big")
+    return data
+
+
+def parse_host(text):
+    need(len(text) <= 57, "host")
+    name, colon, port = text.partition(":")
+    labels = name.split(".")
+    need(all(re.fullmatch(LABEL, label) for label in labels), "host")
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        octet = r"(?:0|[1-9][0-9]{0,2})"
+        need(re.fullmatch(rf"{octet}(?:\.{octet}){{3}}", name), "host")
+        need(all(int(label) <= 255 for label in labels), "host")
+    if colon:
+        need(re.fullmatch("[1-9][0-9]{0,4}", port) and int(port) <= 65535 and port != "443", "host")
+    return text
+
+
+def parse_link(text):
+    match = re.fullmatch(r"https://(.*?)/r#(.*)", text.strip(WHITE), re.S)
+    need(match, "not_a_link")
+    host, data = parse_host(match[1]), from_digits(match[2])
+    need(len(data) in (247, 311, 375), "length")
+    return host, data
+
+
+def tag(sealed):
+    bits = int.from_bytes(sha256(sealed)[:3], "big") >> 4
+    return "".join("23456789ABCDEFGHJKLMNPQRSTUVWXYZ"[bits >> shift & 31] for shift in (15, 10, 5, 0))
+
+
+# ISO/IEC 18004, table 7: data codewords of versions 10 to 17 at level M
+QR_CODEWORDS_M = {10: 216, 11: 254, 12: 290, 13: 334, 14: 365, 15: 415, 16: 453, 17: 507}
+
+
+def qr_version(text):
+    prefix, mark, digits = text.partition("#")
+    byte_bits = 4 + 16 + 8 * len(prefix + mark)
+    numeric_bits = 4 + 12 + len(digits) // 3 * 10 + (0, 4, 7)[len(digits) % 3]
+    return min(v for v, size in QR_CODEWORDS_M.items() if 8 * size >= byte_bits + numeric_bits)
+
+
+# Plaintext and sealed challenge
+
+INFO = b"latchkey/v1 challenge"
+PREFIX = b"latchkey/v1\0"
+
+
+def block_for(length):
+    sizes = [size for size in (64, 128, 192) if size >= length]
+    need(sizes, "plaintext")
+    return sizes[0]
+
+
+def encode(v, signer):
+    flags = (1 if v["door"] == "lan" else 0) | (2 if v["confirmed"] else 0)
+    fixed = bytes.fromhex(v["id"]) + struct.pack(">I", v["field"]) + bytes.fromhex(v["life"])
+    fixed += struct.pack(">IBqBh", v["counter"], flags, v["device_time_unix_s"], 0, v["tz_offset_min"]) + signer
+    block = bytes([len(v["addresses"])])
+    for address in v["addresses"]:
+        block += bytes([len(address)]) + address.encode()
+    return fixed + block.ljust(block_for(len(block)), b"\0")
+
+
+def decode(purpose, data):
+    def rule(holds):
+        need(holds, "plaintext")
+
+    (field,) = struct.unpack_from(">I", data, 16)
+    counter, flags, time, locale, tz = struct.unpack_from(">IBqBh", data, 24)
+    rule({1: field < 10**8, 2: field < 10**8, 3: field < 10**8, 4: field in (1, 2), 5: field == 0}[purpose])
+    rule(flags <= 3 and locale == 0 and -840 <= tz <= 840)
+    count, at, addresses = data[56], 57, []
+    rule(count in (1, 2))
+    for _ in range(count):
+        rule(at < len(data) and at + 1 + data[at] <= len(data))
+        text = data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+        try:
+            addresses.append(parse_address(text.decode("ascii")))
+        except (Refused, UnicodeDecodeError):
+            raise Refused("plaintext") from None
+    rule(len(set(addresses)) == count)
+    rule(len(data) == 56 + block_for(at - 56) and not any(data[at:]))
+    fields = {
+        "id": data[:16].hex(), "purpose": purpose, "field": field, "life": data[20:24].hex(), "counter": counter,
+        "door": "lan" if flags & 1 else "console", "confirmed": bool(flags & 2), "device_time_unix_s": time,
+        "locale": "en", "tz_offset_min": tz, "addresses": addresses,
+    }
+    return fields, data[40:56]
+
+
+def read(sealed, cloud, device, psk):
+    """Section 2.5."""
+    need(len(sealed) in (247, 311, 375), "length")
+    need(sealed[:2] == b"\1\1", "version")
+    need(1 <= sealed[2] <= 5, "purpose")
+    secret = bytes.fromhex(cloud["secret_key"])
+    need(sealed[3:7] == sha256(x25519_public(secret))[:4], "unknown")
+    need(sealed[7:15].hex() == device["handle"], "unknown")
+    public = bytes.fromhex(device["public_key"])
+    verify(public, PREFIX + sealed[:-64], sealed[-64:], "signature")
+    psk_id = sealed[7:15] if psk else b""
+    plaintext = hpke_open(secret, sealed[15:47], psk, psk_id, INFO, sealed[:15], sealed[47:-64])
+    fields, signer = decode(sealed[2], plaintext)
+    need(signer == sha256(public)[:16], "signer")
+    return fields
+
+
+# Identity
+
+INVISIBLE = [
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+]
+
+
+def printable(c):
+    point = ord(c)
+    control = point < 0x20 or 0x7F <= point < 0xA0
+    return not control and not any(low <= point <= high for low, high in INVISIBLE)
+
+
+def read_request(request):
+    need(set(request) == {"version", "serial", "model", "public_key", "proof"}, "json")
+    need(request["version"] == 1, "version")
+    need(re.fullmatch("[A-Za-z0-9-]{1,32}", request["serial"]), "serial")
+    need(1 <= len(request["model"]) <= 64 and all(map(printable, request["model"])), "model")
+    public = bytes.fromhex(request["public_key"])
+    need(usable_point(public), "public_key")
+    message = b"latchkey/v1 identity request\0" + request["serial"].encode() + b"\0" + request["model"].encode()
+    verify(public, message, bytes.fromhex(request["proof"]), "proof")
+
+
+# The checks
+
+checked = 0
+
+
+def agree(mine, theirs, what):
+    global checked
+    checked += 1
+    if mine != theirs:
+        sys.exit(f"{what}: this implementation has {mine!r}, the vector {theirs!r}")
+
+
+def refusal(function, *arguments):
+    try:
+        function(*arguments)
+    except Refused as refused:
+        return str(refused)
+    return None
+
+
+def load(name):
+    return json.loads((HERE / name).read_text())
+
+
+def check_rfc9180():
+    for v in load("rfc9180.json")["vectors"]:
+        data = {name: bytes.fromhex(text) for name, text in v.items() if isinstance(text, str)}
+        secret = derive_secret_key(data["ikmE"])
+        agree(secret.hex(), v["skEm"], "RFC 9180 skEm")
+        agree(derive_secret_key(data["ikmR"]).hex(), v["skRm"], "RFC 9180 skRm")
+        enc = x25519_public(secret)
+        agree(enc.hex(), v["enc"], "RFC 9180 enc")
+        secret = shared(secret, data["pkRm"], enc, data["pkRm"])
+        key, base = schedule(secret, data.get("psk", b""), data.get("psk_id", b""), data["info"])
+        agree(key.hex(), v["key"], "RFC 9180 key")
+        for e in v["encryptions"]:
+            sealed = ChaCha20Poly1305(key).encrypt(
+                nonce(base, e["sequence"]), bytes.fromhex(e["pt"]), bytes.fromhex(e["aad"])
+            )
+            agree(sealed.hex(), e["ct"], f"RFC 9180 encryption {e['sequence']}")
+
+
+def check_challenges():
+    vectors = load("challenges.json")
+    cloud, device = vectors["cloud"], vectors["device"]
+    cloud_public = x25519_public(bytes.fromhex(cloud["secret_key"]))
+    agree(cloud_public.hex(), cloud["public_key"], "cloud key")
+    agree(sha256(cloud_public)[:4].hex(), cloud["key_id"], "key id")
+    signing = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(device["signing_seed"]))
+    public = raw(signing.public_key())
+    agree(public.hex(), device["public_key"], "device key")
+    signer = sha256(public)[:16]
+    agree(signer.hex(), device["signer_hash"], "signer hash")
+    handle = bytes.fromhex(device["handle"])
+    for v in vectors["challenges"]:
+        name = v["name"]
+        plaintext = encode(v, signer)
+        agree(plaintext.hex(), v["plaintext"], f"{name}: plaintext")
+        header = bytes([1, 1, v["purpose"]]) + sha256(cloud_public)[:4] + handle
+        agree(header.hex(), v["header"], f"{name}: header")
+        psk, psk_id = (bytes.fromhex(device["psk"]), handle) if v["mode"] == "psk" else (b"", b"")
+        ikm = bytes.fromhex(v["ephemeral_ikm"])
+        enc, ciphertext = hpke_seal(ikm, cloud_public, psk, psk_id, INFO, header, plaintext)
+        agree(enc.hex(), v["enc"], f"{name}: enc")
+        agree(ciphertext.hex(), v["ciphertext"], f"{name}: ciphertext")
+        signed = header + enc + ciphertext
+        sealed = signed + signing.sign(PREFIX + signed)
+        agree(sealed[-64:].hex(), v["signature"], f"{name}: signature")
+        agree(tag(sealed), v["tag"], f"{name}: tag")
+        text = f"https://{v['host']}/r#{to_digits(sealed)}"
+        agree(text, v["qr_text"], f"{name}: QR text")
+        agree(qr_version(text), v["qr_version"], f"{name}: QR version")
+        agree(parse_link(v["qr_text"]), (v["host"], sealed), f"{name}: link read back")
+        fields = read(sealed, cloud, device, psk)
+        agree(fields, {field: v[field] for field in fields}, f"{name}: read back")
+
+
+def check_refusals():
+    vectors = load("refusals.json")
+    psk = bytes.fromhex(vectors["device"]["psk"])
+    way = (vectors["cloud"], vectors["device"], psk)
+    agree(refusal(read, bytes.fromhex(vectors["accepted"]), *way), None, "the challenge that is accepted")
+    for v in vectors["refusals"]:
+        agree(refusal(read, bytes.fromhex(v["sealed"]), *way), v["refused"], v["name"])
+
+
+def check_texts():
+    vectors = load("texts.json")
+    for v in vectors["tags"]:
+        agree(tag(bytes.fromhex(v["bytes"])), v["tag"], "tag")
+    for v in vectors["digits"]:
+        agree(to_digits(bytes.fromhex(v["bytes"])), v["digits"], "digits")
+        agree(from_digits(v["digits"]).hex(), v["bytes"], "digits read back")
+    for text in vectors["digits_refused"]:
+        agree(refusal(from_digits, text), "digits", text)
+    for v in vectors["codes"]:
+        agree(parse_code(v["typed"]), v["number"], v["typed"])
+    for text in vectors["codes_refused"]:
+        agree(refusal(parse_code, text), "code", text)
+    for v in vectors["addresses"]:
+        address = typed_address(v["typed"])
+        agree(address, v["address"], v["typed"])
+        agree(masked(address), v["masked"], v["typed"])
+    for text in vectors["addresses_refused"]:
+        agree(refusal(typed_address, text), "address", text)
+    for text in vectors["hosts"]:
+        agree(refusal(parse_host, text), None, text)
+    for text in vectors["hosts_refused"]:
+        agree(refusal(parse_host, text), "host", text)
+    for v in vectors["links_refused"]:
+        agree(refusal(parse_link, v["text"]), v["refused"], v["name"])
+
+
+def check_identity():
+    vectors = load("identity.json")
+    agree(refusal(read_request, vectors["request"]), None, "the identity request")
+    agree(vectors["request"]["public_key"], vectors["device"]["public_key"], "the request's key")
+    for v in vectors["requests_refused"]:
+        agree(refusal(read_request, v["request"]), v["refused"], v["request"])
+    file = vectors["file"]
+    members = "version handle serial model public_key certificate psk cloud_keys host"
+    agree(set(file), set(members.split()), "the identity file's members")
+    agree(parse_host(file["host"]), file["host"], "the identity file's host")
+
+
+check_rfc9180()
+check_challenges()
+check_refusals()
+check_texts()
+check_identity()
+print(f"{checked} vectors agree")
