@@ -6,7 +6,7 @@ import secrets
 import subprocess
 from pathlib import Path
 
-from client import Device, ask
+from client import Api
 from world import NO_NAMESPACES, Trouble, World
 
 FIRST_EMAIL = "owner@example.org"
@@ -18,7 +18,6 @@ class Check:
 
     def __init__(self, world: World):
         self.world = world
-        self.device = Device(world.recorder)
         self.step = "start"
         self.number = 0
         self.password = new_password()
@@ -32,12 +31,20 @@ class Check:
         """All of it."""
         if not self.world.recorder.can_reboot:
             raise Trouble(NO_NAMESPACES)
+        self.read_documents()
         self.activate()
         self.reset()
         self.crash()
         self.reboot()
         self.email_change()
         print("reset complete", flush=True)
+
+    def read_documents(self):
+        """From here on every answer is held to the OpenAPI document of whoever gave it."""
+        self.step = "the OpenAPI documents"
+        self.device = Api(self.world.recorder.https_port, self.world.recorder.certificate)
+        self.cloud = Api(self.world.cloud.port)
+        self.done("recorder and cloud serve their OpenAPI documents")
 
     def activate(self):
         """A factory-new recorder gets its first password and its reserved email."""
@@ -137,20 +144,18 @@ class Check:
 
     def code_for(self, link: str) -> str:
         """Does what a phone does with the link, and reads the code in the owner's mail."""
-        relayed = ask(self.world.cloud.port, "POST", "/api/v1/relay", {"sealed": link.split("#")[1]})
-        if relayed.status != 202:
-            raise Trouble(
-                f"the cloud answered {relayed.status} to the relay: {relayed.content.decode(errors='replace')}"
-            )
+        relayed = self.cloud.must("POST", "/relay", {"sealed": link.split("#")[1]}).json()
         mail = self.world.mail.next_mail()
         expect(mail["to"], [FIRST_EMAIL], "who got the mail")
-        expect(relayed.json()["tag"] in mail["text"], True, "the mail names the request's tag")
+        expect(relayed["tag"] in mail["text"], True, "the mail names the request's tag")
         for form in ("text", "html"):
             if not mail[form]:
                 raise Trouble(f"the mail has no {form} form")
         codes = re.findall(r"^\s*(\d{8})\s*$", mail["text"], re.MULTILINE)
         if len(codes) != 1:
             raise Trouble(f"the mail should have the code alone on a line, once:\n{mail['text']}")
+        state = self.cloud.must("GET", f"/relay/{relayed['id']}").json()
+        expect(state["mail"]["state"] in ("queued", "accepted"), True, f"the mail's state is told: {state}")
         return codes[0]
 
     def verify(self, code: str) -> str:

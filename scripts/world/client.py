@@ -1,11 +1,13 @@
-"""The recorder's JSON API over HTTPS, as a program on the same network would use it."""
+"""The JSON APIs of recorder and cloud over HTTPS, as a program on the same network would use them."""
 
 import http.client
 import json
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from world import Recorder, Trouble
+from contract import Contract
+from world import Trouble
 
 
 @dataclass
@@ -51,18 +53,22 @@ def ask(port: int, method: str, path: str, body: dict | None = None, **more) -> 
         connection.close()
 
 
-class Device:
-    """A client that knows the recorder's certificate, and trusts no other."""
+class Api:
+    """A JSON API, held to its own OpenAPI document at every answer."""
 
-    def __init__(self, recorder: Recorder):
-        self.recorder = recorder
+    def __init__(self, port: int, certificate: Callable[[], bytes | None] = lambda: None):
+        self.port, self.certificate = port, certificate
         self.session: str | None = None
+        document = ask(port, "GET", "/api/v1/openapi.json", certificate=certificate())
+        self.contract = Contract(document.json())
 
     def ask(self, method: str, path: str, body: dict | None = None) -> Answer:
         """One request, in the session if there is one."""
         headers = {"Authorization": f"Bearer {self.session}"} if self.session else {}
-        certificate = self.recorder.certificate()
-        return ask(self.recorder.https_port, method, f"/api/v1{path}", body, headers=headers, certificate=certificate)
+        path = f"/api/v1{path}"
+        answer = ask(self.port, method, path, body, headers=headers, certificate=self.certificate())
+        self.contract.check(method, path, body, answer)
+        return answer
 
     def must(self, method: str, path: str, body: dict | None = None) -> Answer:
         """As `ask`, but anything else than success is trouble."""

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from check import Check
+from contract import Broken
 from world import Trouble, World
 
 
@@ -64,7 +65,7 @@ def check(world: World) -> int:
     try:
         steps.run()
         return 0
-    except (Trouble, OSError, KeyError, ValueError) as error:
+    except (Trouble, Broken, OSError, KeyError, ValueError) as error:
         reason = f"no {error} in the answer" if isinstance(error, KeyError) else error
         print(f"FAILED, at: {steps.step}\n  {reason}\n  Logs and state: {world.folder}", file=sys.stderr)
         return 1
