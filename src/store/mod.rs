@@ -12,6 +12,9 @@ pub mod disk;
 pub mod files;
 pub mod format;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub use files::Files;
 
 use crate::recovery::{Pending, Record, Stored};
