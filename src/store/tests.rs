@@ -223,11 +223,7 @@ fn a_power_cut_during_the_repair_loses_nothing() {
                 }
                 for model in MODELS {
                     for again in repaired.after_power_cut(model) {
-                        assert_eq!(
-                            open(&again).1.record,
-                            expected,
-                            "cut at {at}, repair cut at {cut_at}"
-                        );
+                        assert_eq!(open(&again).1.record, expected, "cut at {at}, repair cut at {cut_at}");
                     }
                 }
                 cuts += 1;
