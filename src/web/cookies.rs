@@ -67,3 +67,51 @@ pub fn read<'h>(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEX: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn read_one(header: &str) -> Option<[u8; 32]> {
+        read([header.as_bytes()].into_iter(), Scope::Host, Cookie::Session)
+    }
+
+    #[test]
+    fn what_is_set_is_read_back_and_bound_to_this_host() {
+        let set = set(Scope::Host, Cookie::Session, HEX);
+        assert_eq!(set, format!("__Host-latchkey-session={HEX}; Path=/; Secure; HttpOnly; SameSite=Strict"));
+        assert!(read_one(set.split(';').next().unwrap()).is_some());
+        assert!(clear(Scope::Host, Cookie::Session).ends_with("Max-Age=0"));
+        let based = super::set(Scope::Path("/latchkey"), Cookie::Form, HEX);
+        assert_eq!(based, format!("latchkey-form={HEX}; Path=/latchkey/; HttpOnly; SameSite=Strict"));
+    }
+
+    #[test]
+    fn only_the_exact_name_with_one_value_counts() {
+        let good = format!("other=1; __Host-latchkey-session={HEX};x");
+        assert!(read_one(&good).is_some());
+        for bad in [
+            format!("latchkey-session={HEX}"),
+            format!("__Host-latchkey-session2={HEX}"),
+            format!("__Host-latchkey-session={HEX}0"),
+            format!("__Host-latchkey-session=\"{HEX}\""),
+            "__Host-latchkey-session=".to_owned(),
+            format!("__Host-latchkey-session={HEX}; __Host-latchkey-session={}", HEX.replace('0', "1")),
+        ] {
+            assert!(read_one(&bad).is_none(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), named: bool) {
+            let mut header = if named { b"__Host-latchkey-session=".to_vec() } else { vec![] };
+            header.extend(&bytes);
+            let _ = read([&header[..]].into_iter(), Scope::Host, Cookie::Session);
+        }
+    }
+}

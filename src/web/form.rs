@@ -110,3 +110,53 @@ fn decode(text: &[u8]) -> Result<Zeroizing<String>, FormError> {
 fn nibble(digit: &u8) -> Option<u8> {
     char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_browsers_send() {
+        let form =
+            Form::parse("email=o%2Btag%40example.com&password=a+b%26%C3%A9&terms=on&empty=&&bare".as_bytes());
+        let form = form.unwrap();
+        assert_eq!(form.text("email"), "o+tag@example.com");
+        assert_eq!(form.text("password"), "a b&é");
+        assert_eq!((form.get("empty"), form.get("bare"), form.get("none")), (Some(""), Some(""), None));
+        assert!(form.ticked("terms") && !form.ticked("renew"));
+        assert!(Form::parse(b"").unwrap().get("x").is_none());
+    }
+
+    #[test]
+    fn refuses_what_they_do_not() {
+        assert_eq!(Form::parse(b"a=%4").unwrap_err(), FormError::Escape);
+        assert_eq!(Form::parse(b"a=%+1").unwrap_err(), FormError::Escape);
+        assert_eq!(Form::parse(b"a=%ff").unwrap_err(), FormError::Utf8);
+        assert_eq!(Form::parse(b"a=1&%61=2").unwrap_err(), FormError::Twice);
+        let many: Vec<String> = (0..=FIELDS_MAX).map(|number| format!("f{number}=1")).collect();
+        assert_eq!(Form::parse(many.join("&").as_bytes()).unwrap_err(), FormError::TooMany);
+        assert!(Form::parse(many[1..].join("&").as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let form = Form::parse(b"password=hunter2").unwrap();
+        assert_eq!(format!("{form:?}"), "[\"password\"]");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Form::parse(&bytes);
+        }
+
+        #[test]
+        fn every_text_comes_back(text in ".*") {
+            let escaped: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let form = Form::parse(format!("field={escaped}").as_bytes()).unwrap();
+            prop_assert_eq!(form.text("field"), text);
+        }
+    }
+}

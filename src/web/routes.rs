@@ -269,3 +269,89 @@ fn is_asset_name(name: &str) -> bool {
         && name.len() <= 64
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(method: &str, path: &str) -> Result<String, Vec<String>> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        match route(&method, path, Door::Lan) {
+            Ok(route) => Ok(format!("{route:?}")),
+            Err(NoRoute::NotFound) => Err(vec![]),
+            Err(NoRoute::MethodNotAllowed(allow)) => Err(allow.iter().map(Method::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn every_method_and_path_as_a_table() {
+        for (method, path, expected) in [
+            ("GET", "/", Ok("Page(Home)")),
+            ("HEAD", "/", Ok("Page(Home)")),
+            ("POST", "/", Err(&["GET", "HEAD"][..])),
+            ("GET", "/activate", Ok("Page(Activate)")),
+            ("POST", "/activate", Ok("Page(Activate)")),
+            ("PUT", "/activate", Err(&["GET", "POST", "HEAD"])),
+            ("GET", "/sign-out", Err(&["POST"])),
+            ("GET", "/forgot/renew", Err(&["POST"])),
+            ("POST", "/forgot/renew", Ok("Page(ForgotRenew)")),
+            ("GET", "/forgot/qr.png", Ok("Page(ForgotPicture)")),
+            ("GET", "/forgot/", Err(&[])),
+            ("GET", "//", Err(&[])),
+            ("GET", "/Forgot", Err(&[])),
+            ("GET", "/%66orgot", Err(&[])),
+            ("GET", "/assets/style.css", Ok("Asset(\"style.css\")")),
+            ("POST", "/assets/style.css", Err(&["GET", "HEAD"])),
+            ("GET", "/assets/", Err(&[])),
+            ("GET", "/assets/../key", Err(&[])),
+            ("GET", "/assets/a%2fb", Err(&[])),
+            ("GET", "/api/v1/device", Ok("Api(Device)")),
+            ("PUT", "/api/v1/device", Err(&["GET", "HEAD"])),
+            ("DELETE", "/api/v1/session", Ok("Api(SignOut)")),
+            ("GET", "/api/v1/session", Err(&["POST", "DELETE"])),
+            ("PUT", "/api/v1/admin/reserved-email", Ok("Api(SetReservedEmail)")),
+            ("GET", "/api/v1/reset/challenge", Ok("Api(ViewChallenge)")),
+            ("POST", "/api/v1/reset/challenge", Ok("Api(BeginReset)")),
+            ("POST", "/api/v1/verify-password", Err(&[])),
+            ("POST", "/api/v1/factory-reset", Err(&[])),
+            ("GET", "/api/v1/factory-reset", Err(&[])),
+            ("GET", "/api/v1", Err(&[])),
+        ] {
+            let expected = expected
+                .map(str::to_owned)
+                .map_err(|allow: &[&str]| allow.iter().map(|method| (*method).to_owned()).collect());
+            assert_eq!(at(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_console_may_do_exists_only_there() {
+        for path in ["/api/v1/verify-password", "/api/v1/factory-reset"] {
+            assert!(route(&Method::POST, path, Door::Console).is_ok());
+            assert_eq!(route(&Method::POST, path, Door::Lan), Err(NoRoute::NotFound));
+        }
+        assert_eq!(Route::every_api(Door::Console).count(), Route::every_api(Door::Lan).count() + 2);
+    }
+
+    #[test]
+    fn every_page_and_every_api_has_its_one_route() {
+        for (methods, path, page) in PAGES {
+            for method in *methods {
+                assert_eq!(route(method, path, Door::Lan), Ok(Route::Page(*page)));
+            }
+        }
+        for (method, path, api, _) in API {
+            assert_eq!(route(method, path, Door::Console), Ok(Route::Api(*api)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_makes_it_panic(path in "(/|/assets/|/api/v1/)?.*", method in "[A-Z]{1,8}") {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let _ = route(&method, &path, Door::Lan);
+        }
+    }
+}

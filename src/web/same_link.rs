@@ -275,3 +275,7 @@ fn gateways_v6(table: &str) -> Vec<IpAddr> {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "same_link_tests.rs"]
+mod tests;
