@@ -161,3 +161,88 @@ impl TokenHash {
         Self::of(&token.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::{BootId, Now};
+    use chacha20::{ChaCha12Rng, rand_core::SeedableRng};
+
+    fn turn(rng: &mut ChaCha12Rng) -> Turn<'_> {
+        let boot_id = BootId([1; 16]);
+        let now = Now { boottime_ms: 0, boot_id, wall_unix_s: 0, tz_offset_min: 0 };
+        Turn { now, rng, effects: Vec::new() }
+    }
+
+    fn add(queue: &mut Hashing, id: u64, door: Door) -> Result<(), Refusal> {
+        queue.room(door)?;
+        let job = HashJob::Compare { password: Password::new(String::new()), phc: String::new() };
+        queue.add(Ask { id: RequestId(id), door, basis: None }, job, Purpose::SignIn);
+        Ok(())
+    }
+
+    fn started(turn: &Turn<'_>) -> Vec<Ticket> {
+        let tickets = turn.effects.iter().filter_map(|effect| match effect {
+            Effect::Hash(ticket, _) => Some(*ticket),
+            _ => None,
+        });
+        tickets.collect()
+    }
+
+    #[test]
+    fn the_console_goes_first_and_a_flood_at_the_lan_fills_only_its_own_queue() {
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let mut turn = turn(&mut rng);
+        let mut queue = Hashing::default();
+        assert_eq!(add(&mut queue, 0, Door::Lan), Ok(()));
+        queue.start_next(&mut turn);
+        for id in 1..=4 {
+            assert_eq!(add(&mut queue, id, Door::Lan), Ok(()));
+        }
+        assert_eq!(add(&mut queue, 5, Door::Lan), Err(Refusal::Busy));
+        assert_eq!(add(&mut queue, 6, Door::Console), Ok(()));
+        queue.start_next(&mut turn);
+        assert_eq!(started(&turn).len(), 1, "one runs at a time");
+
+        let mut order = Vec::new();
+        while let Some(ticket) = started(&turn).last().copied() {
+            let Some(running) = queue.take(ticket) else { break };
+            order.push(running.id.0);
+            queue.start_next(&mut turn);
+        }
+        assert_eq!(order, [0, 6, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn an_abandoned_job_blocks_until_it_ends_and_answers_nobody() {
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let mut turn = turn(&mut rng);
+        let mut queue = Hashing::default();
+        assert_eq!(add(&mut queue, 0, Door::Console), Ok(()));
+        assert_eq!(add(&mut queue, 1, Door::Lan), Ok(()));
+        queue.start_next(&mut turn);
+        assert_eq!(queue.abandon(), [RequestId(0), RequestId(1)]);
+        assert_eq!(add(&mut queue, 2, Door::Console), Ok(()));
+        queue.start_next(&mut turn);
+        assert_eq!(started(&turn), [Ticket(0)]);
+        assert!(queue.take(Ticket(9)).is_none());
+        assert!(queue.take(Ticket(0)).is_none());
+        queue.start_next(&mut turn);
+        assert_eq!(started(&turn), [Ticket(0), Ticket(1)]);
+        assert_eq!(queue.take(Ticket(1)).map(|running| running.id), Some(RequestId(2)));
+    }
+
+    #[test]
+    fn after_a_read_back_no_ticket_is_given_twice() {
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let mut turn = turn(&mut rng);
+        let mut queue = Hashing::default();
+        assert_eq!(add(&mut queue, 0, Door::Console), Ok(()));
+        // The failed step may have started one more job than the state knows of.
+        let mut queue = queue.emptied();
+        assert_eq!(add(&mut queue, 1, Door::Console), Ok(()));
+        queue.start_next(&mut turn);
+        assert!(queue.take(Ticket(0)).is_none());
+        assert!(queue.take(Ticket(1)).is_some());
+    }
+}

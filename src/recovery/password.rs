@@ -66,3 +66,63 @@ fn is_common(password: &str) -> bool {
     let first = chars.next();
     chars.all(|c| Some(c) == first) || COMMON.lines().any(|common| common == lower)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(password: &str) -> Result<(), WeakPassword> {
+        check(password, &Limits::default(), "LK-20260001")
+    }
+
+    #[test]
+    fn length_counts_characters_not_bytes() {
+        let chars_min = 8;
+        assert_eq!(checked("sieben7"), Err(WeakPassword::TooShort { chars_min }));
+        assert_eq!(checked("\u{fc}bung-9x"), Ok(()));
+        assert_eq!(checked("\u{5bc6}\u{7801}\u{5bc6}"), Err(WeakPassword::TooShort { chars_min }));
+        assert_eq!(checked(&"\u{fc}x".repeat(64)), Ok(()));
+        assert_eq!(checked(&format!("{}y", "\u{fc}x".repeat(64))), Err(WeakPassword::TooLong));
+    }
+
+    #[test]
+    fn common_passwords_are_refused_in_any_case() {
+        for common in
+            ["password", "PassWord1", "12345678", "QWERTYUIOP", "Admin123", "aaaaaaaa", "lk-20260001"]
+        {
+            assert_eq!(checked(common), Err(WeakPassword::Common), "{common}");
+        }
+        assert_eq!(checked("password of mine"), Ok(()));
+    }
+
+    #[test]
+    fn spaces_are_allowed_and_control_characters_are_not() {
+        assert_eq!(checked("a b c d e f"), Ok(()));
+        assert_eq!(checked("tab\tinside"), Err(WeakPassword::ControlCharacter));
+        assert_eq!(checked("null\0inside"), Err(WeakPassword::ControlCharacter));
+    }
+
+    #[test]
+    fn the_list_is_sorted_lowercase_and_long_enough_to_matter() {
+        let list: Vec<_> = COMMON.lines().collect();
+        assert!(list.len() > 300);
+        assert!(list.is_sorted());
+        assert!(list.iter().all(|word| word.chars().count() >= 8 && word.to_lowercase() == **word));
+    }
+
+    #[test]
+    fn the_meter_counts_classes() {
+        for (password, expected) in [
+            ("short", Strength::TooShort),
+            ("password", Strength::Weak),
+            ("Password1", Strength::Weak),
+            ("plainletters", Strength::Weak),
+            ("letters and", Strength::Fair),
+            ("letters and a lot more", Strength::Strong),
+            ("Letters9", Strength::Strong),
+            ("Letters-9", Strength::Strong),
+        ] {
+            assert_eq!(strength(password, 8), expected, "{password}");
+        }
+    }
+}

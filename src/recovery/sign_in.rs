@@ -173,3 +173,50 @@ pub(super) fn password_is_right(
     }
     Ok(Answer::Now(Reply::PasswordIsRight))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::BootId;
+    use chacha20::{ChaCha12Rng, rand_core::SeedableRng};
+
+    fn at(s: u64) -> Now {
+        Now { boottime_ms: s * 1000, boot_id: BootId([1; 16]), wall_unix_s: 0, tz_offset_min: 0 }
+    }
+
+    fn begin(sessions: &mut Sessions, s: u64) -> SessionToken {
+        let mut rng = ChaCha12Rng::seed_from_u64(s);
+        sessions.begin(&mut Turn { now: at(s), rng: &mut rng, effects: Vec::new() })
+    }
+
+    #[test]
+    fn a_session_ends_when_idle_and_in_any_case_after_twelve_hours() {
+        let mut sessions = Sessions::default();
+        let token = begin(&mut sessions, 0);
+        assert_eq!(sessions.check(&token, at(899)), Ok(()));
+        assert_eq!(sessions.check(&token, at(899 + 900)), Err(Refusal::NotSignedIn));
+
+        let token = begin(&mut sessions, 0);
+        for s in (0..12 * 3600).step_by(600) {
+            assert_eq!(sessions.check(&token, at(s)), Ok(()));
+        }
+        assert_eq!(sessions.check(&token, at(12 * 3600)), Err(Refusal::NotSignedIn));
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_gives_way() {
+        let mut sessions = Sessions::default();
+        let tokens: Vec<_> = (0..17).map(|s| begin(&mut sessions, s)).collect();
+        assert_eq!(sessions.check(&tokens[0], at(20)), Err(Refusal::NotSignedIn));
+        assert!(tokens[1..].iter().all(|token| sessions.check(token, at(20)) == Ok(())));
+    }
+
+    #[test]
+    fn ending_one_keeps_the_others() {
+        let mut sessions = Sessions::default();
+        let (one, two) = (begin(&mut sessions, 1), begin(&mut sessions, 2));
+        sessions.end(&one);
+        assert_eq!(sessions.check(&one, at(3)), Err(Refusal::NotSignedIn));
+        assert_eq!(sessions.check(&two, at(3)), Ok(()));
+    }
+}

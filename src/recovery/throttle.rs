@@ -119,3 +119,92 @@ fn left_s(since_ms: u64, wait_s: u64, now: Now) -> u64 {
     let until_ms = since_ms.saturating_add(wait_s.saturating_mul(1000));
     until_ms.saturating_sub(now.boottime_ms).div_ceil(1000)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+    use super::*;
+    use crate::recovery::BootId;
+
+    fn at(s: u64) -> Now {
+        Now { boottime_ms: s * 1000, boot_id: BootId([1; 16]), wall_unix_s: 0, tz_offset_min: 0 }
+    }
+
+    #[test]
+    fn waits_double_up_to_an_hour() {
+        let waits: Vec<_> = (0..11).map(wait_s).collect();
+        assert_eq!(waits, [0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+        assert_eq!(wait_s(u32::MAX), 3600);
+    }
+
+    #[test]
+    fn five_failures_are_free_and_the_sixth_waits() {
+        let mut debt = Debt::default();
+        let mut throttle = Throttle::boot(&debt, at(0));
+        for _ in 0..6 {
+            throttle.charge_sign_in(&mut debt, Door::Console, at(10)).unwrap();
+        }
+        let next = throttle.charge_sign_in(&mut debt, Door::Console, at(10));
+        assert_eq!(next, Err(Refusal::Throttled { wait_s: 30 }));
+        let soon = Now { boottime_ms: 39_001, ..at(0) };
+        assert_eq!(
+            throttle.charge_sign_in(&mut debt, Door::Console, soon),
+            Err(Refusal::Throttled { wait_s: 1 })
+        );
+        assert_eq!(throttle.charge_sign_in(&mut debt, Door::Console, at(40)), Ok(false));
+        assert_eq!(throttle.sign_in_wait_s(at(40)), 60);
+    }
+
+    #[test]
+    fn failures_reach_flash_in_pieces_and_ahead() {
+        let mut debt = Debt::default();
+        let mut throttle = Throttle::boot(&debt, at(0));
+        let mut commits = Vec::new();
+        for failure in 1..=11_u64 {
+            let now = at(failure * 3600);
+            if throttle.charge_sign_in(&mut debt, Door::Lan, now).unwrap() {
+                commits.push((failure, debt.sign_in_failures));
+            }
+            assert!(throttle.failures <= debt.sign_in_failures);
+        }
+        assert_eq!(commits, [(1, 5), (6, 10), (11, 15)]);
+    }
+
+    #[test]
+    fn a_restart_gives_no_credit() {
+        let debt = Debt { sign_in_failures: 10, reset_tries: 15, issued_in: None };
+        let throttle = Throttle::boot(&debt, at(7));
+        assert_eq!(throttle.sign_in_wait_s(at(7)), 480);
+        assert_eq!(throttle.renew_wait_s(&debt, at(7)), 120);
+        assert_eq!(throttle.sign_in_wait_s(at(487)), 0);
+    }
+
+    #[test]
+    fn only_the_lan_door_closes() {
+        for (door, closes) in [(Door::Lan, true), (Door::Console, false)] {
+            let mut debt = Debt { sign_in_failures: 100, reset_tries: 100, issued_in: None };
+            let mut throttle = Throttle::boot(&debt, at(0));
+            let now = at(3600);
+            let challenge = throttle.charge_challenge(&mut debt, door, now);
+            let sign_in = throttle.charge_sign_in(&mut debt, door, now).map(|_| ());
+            let expected = if closes { Err(Refusal::LanClosed) } else { Ok(()) };
+            assert_eq!((challenge, sign_in), (expected, expected));
+            assert_eq!(throttle.is_closed(&debt, door), closes);
+            throttle.succeed(&mut debt);
+            assert!(!throttle.is_closed(&debt, door));
+        }
+    }
+
+    #[test]
+    fn a_right_password_costs_no_commit_beyond_the_first() {
+        let mut debt = Debt::default();
+        let mut throttle = Throttle::boot(&debt, at(0));
+        assert_eq!(throttle.charge_sign_in(&mut debt, Door::Console, at(1)), Ok(true));
+        assert!(!throttle.succeed(&mut debt));
+        for s in 2..100 {
+            assert_eq!(throttle.charge_sign_in(&mut debt, Door::Console, at(s)), Ok(false));
+            assert!(!throttle.succeed(&mut debt));
+        }
+        assert_eq!(Throttle::boot(&debt, at(0)).sign_in_wait_s(at(0)), 0);
+    }
+}

@@ -7,9 +7,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
+mod asked;
 mod events;
 mod oracle;
+mod rules;
 mod truth;
+mod wear;
 mod world;
 
 use events::{Event, Fault, Who};
@@ -44,6 +47,7 @@ struct Regression {
 }
 
 fn number(name: &str) -> Option<u64> {
+    #[allow(clippy::disallowed_methods, reason = "a test's own settings")]
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
 }
@@ -228,7 +232,7 @@ fn owners_answers(keys: &Keys, events: &[Event], seed: u64, door: Door) -> Resul
             world.happen(event)?;
             continue;
         };
-        let id = world.ask(Who::Owner, *at, *ask, *fault)?;
+        let id = world.ask(*at, *ask, *fault)?;
         let mut before = 0;
         let answer = loop {
             let found = world.take_answers().into_iter().find(|(answered, _)| *answered == id);

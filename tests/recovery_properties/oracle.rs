@@ -2,12 +2,13 @@
 //! true codes by the cloud's secret key, and keeps its own account of lives, versions, tries and waits.
 
 use crate::{
+    asked::Asked,
     events::{Ask, Event, Who},
     truth::{DoorTruth, Expect, Given, Shown, Versions},
     world::DOORS,
 };
 use latchkey::recovery::{
-    Effect, Now, Pending, Record, Refusal, Reply, Request, RequestId,
+    Effect, Now, Pending, Record, Refusal, Reply, RequestId,
     reply::{Ended, Lifecycle},
 };
 use latchkey_protocol::{Code, Door};
@@ -21,77 +22,6 @@ pub type Verdict = Result<(), Violation>;
 
 pub fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(Violation(otherwise())) }
-}
-
-/// A request, as the oracle remembers it.
-pub struct Asked {
-    door: Door,
-    ask: Ask,
-    at: Now,
-    /// The password that was typed as the current one, and whether it was right then.
-    typed: Option<(String, bool)>,
-    new_password: Option<String>,
-    new_email: Option<String>,
-    code: Option<Code>,
-    session: Option<[u8; 32]>,
-    grant: Option<[u8; 32]>,
-    /// Whether it had the proof that it needs, at the moment of asking.
-    entitled: bool,
-    versions: Versions,
-}
-
-impl Asked {
-    pub fn new(_: Who, door: Door, ask: Ask, request: &Request, at: Now, record: Option<&Record>) -> Self {
-        let mut asked = Self {
-            door,
-            ask,
-            at,
-            typed: None,
-            new_password: None,
-            new_email: None,
-            code: None,
-            session: None,
-            grant: None,
-            entitled: false,
-            versions: Versions::default(),
-        };
-        let truth = record.and_then(|record| record.password_phc.splitn(4, '$').nth(3).map(str::to_owned));
-        let typed = |password: &str| Some((password.to_owned(), truth.as_deref() == Some(password)));
-        match request {
-            Request::Activate { password, .. } => asked.new_password = Some(password.to_string()),
-            Request::SignIn { password } | Request::VerifyPassword { password } => {
-                asked.typed = typed(password);
-            }
-            Request::ChangePassword { session, current, new } => {
-                asked.session = Some(session.0);
-                asked.typed = typed(current);
-                asked.new_password = Some(new.to_string());
-            }
-            Request::SetReservedEmail { session, current, email } => {
-                asked.session = Some(session.0);
-                asked.typed = typed(current);
-                asked.new_email = email.as_ref().map(|email| email.as_str().to_owned());
-            }
-            Request::ReservedEmails { session } | Request::SignOut { session } => {
-                asked.session = Some(session.0);
-            }
-            Request::VerifyCode { code } => asked.code = Some(code.clone()),
-            Request::SetPassword { grant, password } => {
-                asked.grant = Some(grant.0);
-                asked.new_password = Some(password.to_string());
-            }
-            _ => {}
-        }
-        asked
-    }
-
-    fn is_right(&self) -> bool {
-        self.typed.as_ref().is_some_and(|(_, right)| *right)
-    }
-
-    fn is_weak(&self) -> bool {
-        matches!(self.ask, Ask::ChangePassword { weak: true, .. } | Ask::SetPassword { weak: true, .. })
-    }
 }
 
 /// The judge.

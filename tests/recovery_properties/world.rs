@@ -2,8 +2,9 @@
 //! carries out effects as the real one must. Everything that happens is shown to the [`Oracle`].
 
 use crate::{
-    events::{Ask, Event, Fault, Held, Typed, Who, other},
-    oracle::{Asked, Oracle, Violation},
+    asked::Asked,
+    events::{Ask, Event, Fault, Held, Typed, other},
+    oracle::{Oracle, Violation},
 };
 use chacha20::{
     ChaCha12Rng,
@@ -149,11 +150,11 @@ impl<'a> World<'a> {
     pub fn happen(&mut self, event: &Event) -> Result<(), Violation> {
         self.oracle.time(self.now);
         match event {
-            Event::Ask { who, door, ask, fault } => self.ask(*who, *door, *ask, *fault).map(|_| ()),
+            Event::Ask { door, ask, fault, .. } => self.ask(*door, *ask, *fault).map(|_| ()),
             Event::Siege { door, ask, times, pause_s } => {
                 for _ in 0..*times {
                     self.pass(*pause_s);
-                    self.ask(Who::Stranger, *door, *ask, Fault::None)?;
+                    self.ask(*door, *ask, Fault::None)?;
                     while self.deliver(false, Fault::None)? {}
                 }
                 Ok(())
@@ -180,11 +181,11 @@ impl<'a> World<'a> {
     }
 
     /// Someone asks; gives the request's id.
-    pub fn ask(&mut self, who: Who, door: Door, ask: Ask, fault: Fault) -> Result<RequestId, Violation> {
+    pub fn ask(&mut self, door: Door, ask: Ask, fault: Fault) -> Result<RequestId, Violation> {
         let id = RequestId(self.next_id);
         self.next_id += 1;
         let request = self.request(id, door, ask);
-        let asked = Asked::new(who, door, ask, &request, self.now, self.disk.record.as_ref());
+        let asked = Asked::new(door, ask, &request, self.now, self.disk.record.as_ref());
         self.oracle.asked(id, asked);
         self.perform(Action::Asked { id, door, request }, fault)?;
         self.oracle.asked_until_now(id, self.now)?;
