@@ -180,11 +180,10 @@ impl State {
         }
         match action {
             Action::Asked { id, door, request } => {
-                let before = state.clone();
                 let answer = state.ask(id, door, request, &mut turn);
                 if answer.is_err() {
                     // A request that is refused at once changes nothing.
-                    state = before;
+                    state = self.clone();
                     turn.effects.clear();
                 }
                 reply(id, answer, &mut turn);
