@@ -240,19 +240,11 @@ class Cloud:
         self.config = folder / "cloud.toml"
         self.log = folder.parent / "cloud.log"
         self.service = Service("cloud", self.log)
-        self.host = f"127.0.0.1:{port}"
+        # The QR code names it, so it is what the browser opens.
+        self.host = f"localhost:{port}"
         if not self.config.exists():
-            run(self.program, "init", "--data", folder, "--host", self.host, log=self.log)
-            self.configure(smtp_port)
-
-    def configure(self, smtp_port: int):
-        """Tells it where to listen and where its mails go."""
-        self.config.write_text(
-            f'host = "{self.host}"\n\n'
-            f'[http]\nlisten = ["{self.host}"]\ntls = "self-made"\n\n'
-            f'[mail]\nfrom_name = "Latchkey demo"\nfrom = "latchkey@demo.example"\n\n'
-            f'[mail.smtp]\nhost = "127.0.0.1"\nport = {smtp_port}\ntls = "none"\n'
-        )
+            where = ["--listen", f"127.0.0.1:{port}", "--smtp", f"127.0.0.1:{smtp_port}"]
+            run(self.program, "init", "--data", folder, "--host", self.host, *where, log=self.log)
 
     def start(self):
         """Serves."""

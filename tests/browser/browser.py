@@ -133,9 +133,9 @@ class Browser:
         WebDriverWait(self.driver, WAIT_S).until(lambda _: gone(before), "no other page came")
         WebDriverWait(self.driver, WAIT_S).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, "body"))
 
-    def until(self, condition, what: str):
+    def until(self, condition, what: str, wait_s: float = WAIT_S):
         """Waits for a condition."""
-        WebDriverWait(self.driver, WAIT_S, poll_frequency=0.05).until(lambda _: condition(), what)
+        WebDriverWait(self.driver, wait_s, poll_frequency=0.05).until(lambda _: condition(), what)
 
     # The keyboard.
 
