@@ -68,6 +68,7 @@
   all("[data-left]", (span) => {
     const total = Number(span.dataset.left);
     const holder = span.closest("[data-until]");
+    if (holder) holder.hidden = false;
     timers.push((passed) => {
       const left = Math.max(0, total - passed);
       const text = words(left);

@@ -41,8 +41,6 @@ help-step-2 = Read the code in the reserved mailbox.
 help-step-3 = Type the code here and set a new password.
 help-more = What can be done
 signed-out = You are signed out
-sign-in-first = Please sign in first
-sign-in-first-text = Nothing was changed. After some minutes without a click you are signed out.
 
 # Overview
 overview-title = Overview
@@ -83,7 +81,6 @@ told-reset-not-you = If that was not you, change the password now and look who c
 
 # Configuration
 configuration-title = Configuration
-configuration-hint = Users and their passwords
 users-title = User Management
 users-hint = The users of this recorder
 admin-name = admin
@@ -154,10 +151,6 @@ code-tries = { $count ->
 }
 code-submit = Next
 code-missing = Type the eight digits from the mail. Spaces and hyphens do no harm. No try was used.
-code-wrong = { $count ->
-    [one] This is not the code. { $count } try is left. Copy the newest mail’s digits, and compare its tag with the one here.
-   *[other] This is not the code. { $count } tries are left. Copy the newest mail’s digits, and compare its tag with the one here.
-}
 good-title = How long it works
 good-left = Time left:
 good-over = none. Ask for a new QR code.
@@ -184,93 +177,34 @@ error-email-local = The part before the @ sign has a character that is not allow
 error-email-domain = The part after the @ sign is not a domain, such as example.com.
 error-repeat = The two passwords are not the same. Please type both again.
 error-password-empty = Type the password.
-error-password-short = { $count ->
-    [one] The password is too short. It needs at least { $count } character.
-   *[other] The password is too short. It needs at least { $count } characters.
-}
-error-password-long = The password is too long. It can have at most 128 characters.
-error-password-common = This password is one of the first that a burglar tries. Please choose another one.
-error-password-control = The password has a character that cannot be typed on every keyboard. Please leave it out.
-error-password-wrong = This is not the admin password. Nothing was changed.
 
-# Refusals
+# What to do after a refusal (problem.ftl says what it was)
 told-next = What to do next
-wrong-password = The password is not right
-wrong-password-text = Nothing was changed. Check the Caps Lock key, and show the password to read what you typed.
-wrong-password-forgot = If it is forgotten, choose “Forgot password?”.
-throttled = Please wait a little
-throttled-text = There were too many failed attempts. The recorder goes on recording, and waiting is all that is needed. Restarting it does not shorten the time.
-lan-closed = Resetting from the network is closed
-lan-closed-text = There were too many wrong codes in a row from this network. The recorder goes on recording, and the password is unchanged.
-lan-closed-next = Reset the password at the recorder’s own screen, or sign in with the password: either opens this way again.
-no-email-title = There is no reserved email
-no-email-text = This recorder has no reserved email, so there is nowhere to send a code. Recordings are safe.
-no-email-why-not = An address cannot be added now: whoever stands here could have the code sent to themselves.
+ended-again = Ask for a new QR code
+grant-over-again = Type the code again
+to-start = To the start page
 no-email-next-1 = Ask everyone who uses this recorder, and the installer, whether they know the password.
 no-email-next-2 = If nobody does, do a factory reset at the recorder itself. Its manual says where the button or the jumper is.
 no-email-next-3 = When you set the recorder up again, add a reserved email.
-no-identity-title = Resetting by email is not set up
-no-identity-text = This recorder was never registered with a recovery service, so no code can be sent. Recordings are safe.
-no-identity-next-1 = Ask the installer or the shop to register it; its own screen and the settings need the password for that.
+no-identity-next-1 = Ask the installer or the shop to register it. That needs the password, or a factory reset.
 no-identity-next-2 = If nobody knows the password, do a factory reset at the recorder itself. Its manual says where the button or the jumper is.
-switched-off-title = Resetting from this page is switched off
-switched-off-text = The owner or the installer switched it off for the network. The password is unchanged.
-switched-off-next = Go to the recorder’s own screen and choose Forgot Password there.
-damaged-title = The account record is damaged
-damaged-text = This recorder keeps its password in two places, and neither can be read any more. It does not pretend to be new, so nobody gets in.
-damaged-safe = Recordings are not touched. The damaged copies are kept aside for whoever repairs the recorder.
 damaged-next-1 = Switch the recorder off and on once. If a passing fault was the reason, it comes back as it was.
 damaged-next-2 = If this page is still here, do a factory reset at the recorder itself. Its manual says where the button or the jumper is.
 damaged-next-3 = Set the recorder up again, with a reserved email. If it happens again, its memory is worn out: have it repaired.
-never-asked-title = There is no QR code yet
-never-asked-text = Nobody has asked for one here, or its code has been used to set a new password.
-ended-title = This QR code no longer works
-ended-expired = Its time is over, so its code is no longer accepted.
-ended-rebooted = The recorder was restarted since then. Every code stops working at a restart.
-ended-email = The reserved email was changed since then. Codes for the old address no longer work.
-ended-password = The password was changed since then, so this code has nothing left to do.
-ended-tries = All its tries were used. That keeps strangers from guessing.
-ended-renewed = A newer QR code has taken its place. Only the newest mail’s code works.
-ended-lost = The recorder could not keep it, because of a fault in its memory.
-ended-safe = The password is unchanged, and nobody got in with it.
-ended-safe-password = Sign in with the new password. If you do not know it, ask for a new QR code.
-ended-again = Ask for a new QR code
-grant-over-title = The ten minutes are over
-grant-over-text = The new password was not set in time, or somewhere else. The old password still holds.
-grant-over-next = The mailed code works until a new password is set: type it once more.
-grant-over-again = Type the code again
-busy-title = The recorder is busy
-busy-text = Others are signing in at this moment. Nothing was changed. Please try again in a few seconds.
-superseded-title = Something changed in between
-superseded-text = The account was changed elsewhere while this was under way, so nothing was done here. Look at the page again and try once more.
-storage-title = The recorder could not store it
-storage-text = Writing to its memory failed, so nothing may have changed. The password until now still works. Try again; if it fails again, have the recorder checked.
-unavailable-title = The recorder cannot do this now
-unavailable-text = It is still starting, or something it needs for making secrets is missing. Nothing was changed. Try again in a minute.
-already-active-title = This recorder is already set up
-already-active-text = It has an admin password. Nothing was changed.
-not-active-title = This recorder is not set up yet
-not-active-text = Choose a password for admin first.
-console-only-title = Only at the recorder’s own screen
-console-only-text = This can be done only at the recorder itself. Nothing was changed.
-try-again = Try again
-to-overview = To the start page
-
-# Refused before anything is looked at
-off-link-title = Only in the recorder’s own network
-off-link-text = Setting up and resetting the password work only for a computer or phone in the same network as the recorder. This one is somewhere else, or behind another router.
-off-link-safe = The password is unchanged.
 off-link-next-1 = Connect to the same network as the recorder, by its Wi-Fi or its cable, and not through a guest network or a VPN.
 off-link-next-2 = Open this page again, by the recorder’s own address.
 off-link-next-3 = Or go to the recorder’s own screen and choose Forgot Password there.
-csrf-title = This page was open for too long
-csrf-text = To be sure that it was really you, the recorder did nothing. Open the page again and repeat it.
-not-found-title = There is no such page
-not-found-text = The address may be mistyped. Everything is reached from the start page.
-too-many-title = Too many requests
-too-many-text = This computer or phone has asked too often in a short time. Wait a moment and try again.
-bad-request-title = The recorder did not understand this
-bad-request-text = What was sent is not a form of this recorder. Nothing was changed.
+
+# Help
+help-page-title = Help
+help-link = Help
+help-forgotten = The password is forgotten
+help-forgotten-link = Reset it with a code from the reserved mailbox
+help-warning = Why does the browser warn about this page?
+help-warning-text = The recorder made its certificate itself, because it has no name on the internet that anyone could vouch for. The connection is encrypted all the same.
+help-fingerprint = To be sure that you are talking to your own recorder, compare the certificate’s fingerprint in the browser with the one on the recorder’s own screen:
+help-factory = There is no other way in
+help-factory-text = Nobody has a master password. If neither the password nor the reserved mailbox is left, only a factory reset at the recorder itself helps; its manual says where the button or the jumper is.
 
 # The page on the plain HTTP port, before the certificate warning
 plain-http-title = Before you go on

@@ -1,0 +1,222 @@
+//! What a signed-in person sees: overview, User Management, Account Security Settings.
+
+use super::{
+    Visit, Wrong, draw,
+    frame::{FieldError, Kind, Link, Notice},
+    views, words,
+};
+use crate::{
+    recovery::{Refusal, Reply, Request, SessionToken, reply::ResetByEmail},
+    web::{Form, Response},
+};
+use latchkey_protocol::{Address, Door};
+
+const CONFIGURATION: (&str, &str) = ("", "configuration-title");
+const USERS: (&str, &str) = ("/configuration/users", "users-title");
+const ADMIN: (&str, &str) = ("/configuration/users/admin", "admin-name");
+const SECURITY: (&str, &str) = ("/configuration/users/admin/security", "security-title");
+const PASSWORD: (&str, &str) = ("/configuration/users/admin/password", "change-title");
+
+impl<'a> Visit<'a> {
+    pub(super) fn overview(&self, query: &Form) -> Response {
+        let emails = self.emails();
+        let verdict = match self.seen.reset_by_email {
+            ResetByEmail::Offered if self.seen.email_confirmed => "recovery-yes",
+            ResetByEmail::Offered => "recovery-doubt",
+            ResetByEmail::NoEmail | ResetByEmail::NotActive => "recovery-no-email",
+            ResetByEmail::NoIdentity => "recovery-no-identity",
+            ResetByEmail::SwitchedOff => "recovery-switched-off",
+        };
+        let pending = match self.seen.pending_doors.as_slice() {
+            [] => "recovery-pending-none",
+            [Door::Console] => "recovery-pending-console",
+            [Door::Lan] => "recovery-pending-lan",
+            _ => "recovery-pending-both",
+        };
+        let mut notices = self.done(query);
+        notices.extend(self.warnings(&emails));
+        draw(&views::Overview {
+            p: self.frame("overview-title").telling(notices),
+            verdict: self.say(verdict),
+            emails: &emails,
+            confirmed: self.seen.email_confirmed,
+            pending: self.say(pending),
+            links: vec![self.link(USERS, "users-hint")],
+        })
+    }
+
+    /// What the owner should look at.
+    fn warnings(&self, emails: &str) -> Vec<Notice> {
+        let warn = |title: &str, line: String, link: Option<&str>| Notice {
+            kind: Kind::Warn,
+            heading: self.say(title),
+            lines: vec![line],
+            link: link.map(|key| (SECURITY.0, self.say(key))),
+            live: false,
+        };
+        let mut warnings = vec![];
+        if !self.seen.pending_doors.is_empty() {
+            warnings.push(warn("warn-pending", self.say("warn-pending-text"), None));
+        }
+        if self.seen.masked_emails.is_empty() {
+            warnings.push(warn("warn-no-email", self.say("warn-no-email-text"), Some("warn-no-email-link")));
+        } else if !self.seen.email_confirmed {
+            let text = self.ctx.catalogue.say_with("warn-unconfirmed-text", &[("emails", emails.into())]);
+            warnings.push(warn("warn-unconfirmed", text, Some("warn-unconfirmed-link")));
+        }
+        warnings
+    }
+
+    pub(super) fn users(&self) -> Response {
+        let p = self.frame(USERS.1).at(&[CONFIGURATION, USERS]);
+        draw(&views::Links { p, links: vec![self.link(ADMIN, "admin-hint")] })
+    }
+
+    pub(super) fn admin(&self, query: &Form) -> Response {
+        let p = self.frame("modify-title").at(&[CONFIGURATION, USERS, ADMIN]).telling(self.done(query));
+        let links = vec![self.link(SECURITY, "security-hint"), self.link(PASSWORD, "change-hint")];
+        draw(&views::Links { p, links })
+    }
+
+    fn link(&self, (path, name): (&'static str, &str), hint: &str) -> Link {
+        Link { path, name: self.say(name), hint: self.say(hint) }
+    }
+
+    /// The session of someone who is signed in.
+    fn session(&self) -> Result<SessionToken, Refusal> {
+        self.caller.session.clone().ok_or(Refusal::NotSignedIn)
+    }
+
+    /// The primary reserved email in full, empty if there is none.
+    async fn reserved_email(&self) -> Result<String, Refusal> {
+        match self.ask(Request::ReservedEmails { session: self.session()? }).await? {
+            Reply::ReservedEmails(emails) => {
+                Ok(emails.first().map(|email| email.address.as_str().to_owned()).unwrap_or_default())
+            }
+            _ => Err(Refusal::Unavailable),
+        }
+    }
+
+    pub(super) async fn security_page(&self, query: &Form) -> Result<Response, Refusal> {
+        let email = self.reserved_email().await?;
+        Ok(self.security_with(query, &email, Wrong::nothing()))
+    }
+
+    fn security_with(&self, query: &Form, email: &str, wrong: Wrong) -> Response {
+        let stored = !self.seen.masked_emails.is_empty();
+        wrong.answer(|errors| {
+            let way = [CONFIGURATION, USERS, ADMIN, SECURITY];
+            let p = self.frame(SECURITY.1).at(&way).wrong(errors).telling(self.done(query));
+            draw(&views::Security { p, email, stored })
+        })
+    }
+
+    pub(super) async fn security(&self, form: &Form) -> Result<Response, Refusal> {
+        let typed = form.text("email");
+        let remove = form.text("do") == "remove";
+        let (mut fields, mut email) = (vec![], None);
+        if !remove {
+            match Address::parse(typed) {
+                Ok(address) => email = Some(address),
+                Err(error) => {
+                    let text = words::address(&self.ctx.catalogue, error, "error-email-empty-save");
+                    fields.push(FieldError { field: "email", text });
+                }
+            }
+        }
+        if form.text("current").is_empty() {
+            fields.push(FieldError { field: "current", text: self.say("error-password-empty") });
+        }
+        if !fields.is_empty() {
+            return Ok(self.security_with(&Form::default(), typed, self.check(fields)));
+        }
+        let (session, current) = (self.session()?, form.password("current"));
+        match self.ask(Request::SetReservedEmail { session, current, email }).await {
+            Ok(Reply::ReservedEmailSet) if remove => Ok(self.go(&format!("{}?done=removed", SECURITY.0))),
+            Ok(Reply::ReservedEmailSet) => Ok(self.go(&format!("{}?done=saved", SECURITY.0))),
+            Ok(_) => Err(Refusal::Unavailable),
+            Err(refusal @ Refusal::NotSignedIn) => Err(refusal),
+            Err(refusal) => {
+                let wrong = self.wrong_with_password(refusal, Some("current"));
+                Ok(self.security_with(&Form::default(), typed, wrong))
+            }
+        }
+    }
+
+    pub(super) fn change_password_page(&self) -> Response {
+        self.change_password_with(Wrong::nothing())
+    }
+
+    fn change_password_with(&self, wrong: Wrong) -> Response {
+        let chars_min = self.chars_min();
+        wrong.answer(|errors| {
+            let p = self.frame(PASSWORD.1).at(&[CONFIGURATION, USERS, ADMIN, PASSWORD]).wrong(errors);
+            draw(&views::ChangePassword { p, chars_min })
+        })
+    }
+
+    pub(super) async fn change_password(&self, form: &Form) -> Result<Response, Refusal> {
+        let mut fields = vec![];
+        if form.text("current").is_empty() {
+            fields.push(FieldError { field: "current", text: self.say("error-password-empty") });
+        }
+        fields.extend(self.repeated(form));
+        if !fields.is_empty() {
+            return Ok(self.change_password_with(self.check(fields)));
+        }
+        let session = self.session()?;
+        let (current, new) = (form.password("current"), form.password("password"));
+        match self.ask(Request::ChangePassword { session, current, new }).await {
+            Ok(Reply::PasswordChanged) => Ok(self.go(&format!("{}?done=password", ADMIN.0))),
+            Ok(_) => Err(Refusal::Unavailable),
+            Err(refusal @ Refusal::NotSignedIn) => Err(refusal),
+            Err(refusal) => Ok(self.change_password_with(self.wrong_with_password(refusal, Some("current")))),
+        }
+    }
+
+    /// What was just done, as the query of a redirect tells it. A word that is not known is nothing.
+    pub(super) fn done(&self, query: &Form) -> Vec<Notice> {
+        let emails = self.emails();
+        let notice = |kind, heading, lines| vec![Notice { kind, heading, lines, link: None, live: true }];
+        let tell = |kind, title: &str, lines: Vec<String>| notice(kind, self.say(title), lines);
+        let with_email = |key: &str| self.ctx.catalogue.say_with(key, &[("email", emails.as_str().into())]);
+        match query.text("done") {
+            "activated" if emails.is_empty() => {
+                tell(Kind::Success, "activation-done", vec![self.say("activation-done-no-email")])
+            }
+            "activated" => tell(Kind::Success, "activation-done", vec![with_email("activation-done-email")]),
+            "saved" if !emails.is_empty() => {
+                tell(Kind::Success, "security-saved", vec![with_email("security-saved-text")])
+            }
+            "removed" if emails.is_empty() => {
+                tell(Kind::Success, "security-removed", vec![self.say("security-removed-text")])
+            }
+            "password" => tell(Kind::Success, "change-done", vec![self.say("change-done-text")]),
+            "signed-out" => tell(Kind::Info, "signed-out", vec![]),
+            "ended" => {
+                let problem = self.problem(Refusal::NotSignedIn);
+                notice(Kind::Info, problem.title, vec![problem.detail])
+            }
+            "renewed" => tell(Kind::Info, "renewed", vec![self.say("renewed-text")]),
+            _ => self.reset_told(query),
+        }
+    }
+
+    /// A completed reset, told once, at the sign-in after it.
+    fn reset_told(&self, query: &Form) -> Vec<Notice> {
+        let key = match query.text("reset") {
+            "lan" => "told-reset-lan",
+            "console" => "told-reset-console",
+            _ => return vec![],
+        };
+        let Some(when) = query.text("at").parse().ok().and_then(words::moment) else { return vec![] };
+        let line = self.ctx.catalogue.say_with(key, &[("when", when.into())]);
+        vec![Notice {
+            kind: Kind::Warn,
+            heading: self.say("told-reset"),
+            lines: vec![line, self.say("told-reset-not-you")],
+            link: Some((PASSWORD.0, self.say(PASSWORD.1))),
+            live: true,
+        }]
+    }
+}

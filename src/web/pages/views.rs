@@ -1,0 +1,125 @@
+//! The templates and what each of them needs.
+
+use super::frame::{Frame, Link};
+use askama::Template;
+use latchkey_look::Icon;
+
+/// The first admin password.
+#[derive(Template)]
+#[template(path = "activation.html")]
+pub(super) struct Activation<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) chars_min: usize,
+    /// Whether Reserved Email Settings is ticked.
+    pub(super) reserve: bool,
+    pub(super) email: &'a str,
+}
+
+/// Sign-in, and the help card.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignIn<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) emails: &'a str,
+    /// Why a reset by email is not offered; empty if it is.
+    pub(super) why_not: String,
+}
+
+/// What a signed-in person sees first.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(super) struct Overview<'a> {
+    pub(super) p: Frame<'a>,
+    /// Whether the owner can still be recovered.
+    pub(super) verdict: String,
+    pub(super) emails: &'a str,
+    pub(super) confirmed: bool,
+    /// Codes under way.
+    pub(super) pending: String,
+    pub(super) links: Vec<Link>,
+}
+
+/// A level of the configuration.
+#[derive(Template)]
+#[template(path = "links.html")]
+pub(super) struct Links<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) links: Vec<Link>,
+}
+
+/// Account Security Settings.
+#[derive(Template)]
+#[template(path = "security.html")]
+pub(super) struct Security<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) email: &'a str,
+    /// Whether there is an address that can be removed.
+    pub(super) stored: bool,
+}
+
+/// Another password in the place of a known one.
+#[derive(Template)]
+#[template(path = "change_password.html")]
+pub(super) struct ChangePassword<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) chars_min: usize,
+}
+
+/// Step 1: verification mode and privacy policy.
+#[derive(Template)]
+#[template(path = "forgot.html")]
+pub(super) struct Forgot<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) emails: &'a str,
+    /// Whether a QR code was already made and still works.
+    pub(super) live: bool,
+}
+
+/// Step 1: the QR code and the code's entry.
+#[derive(Template)]
+#[template(path = "challenge.html")]
+pub(super) struct Challenge<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) tag: String,
+    pub(super) host: &'a str,
+    /// What the QR code holds, for a person who reads this on the phone itself.
+    pub(super) link: String,
+    pub(super) next_check: String,
+    pub(super) next_mail: String,
+    pub(super) tries_left: u32,
+    pub(super) valid_s: u64,
+    pub(super) renew_wait_s: u64,
+}
+
+/// Step 2.
+#[derive(Template)]
+#[template(path = "new_password.html")]
+pub(super) struct NewPassword<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) chars_min: usize,
+}
+
+/// Step 3.
+#[derive(Template)]
+#[template(path = "complete.html")]
+pub(super) struct Complete<'a> {
+    pub(super) p: Frame<'a>,
+}
+
+/// Why something is not possible, and what to do next.
+#[derive(Template)]
+#[template(path = "told.html")]
+pub(super) struct ToldPage<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) lines: Vec<String>,
+    pub(super) steps: Vec<String>,
+    pub(super) ways: Vec<(&'static str, String)>,
+}
+
+/// What to do without the password, and how to know the recorder.
+#[derive(Template)]
+#[template(path = "help.html")]
+pub(super) struct Help<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) fingerprint: String,
+}
