@@ -18,7 +18,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -51,8 +51,6 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// The listener's interface, if it is bound to one.
     pub bound: Option<Bound>,
-    /// Interfaces that have a listener of their own on this port.
-    pub bound_elsewhere: Arc<[Bound]>,
 }
 
 /// What all connections share.
@@ -63,9 +61,19 @@ pub struct Doors {
     pub bounds: Bounds,
     /// Requests a second.
     pub rates: Rates,
+    form_secrets_drawn: AtomicU64,
     tls: TlsAcceptor,
     lan: Gate,
     console: Gate,
+}
+
+impl Doors {
+    /// A secret for a browser's forms, drawn from the process's random key: no two are the same, and
+    /// nobody without the key can tell one from random.
+    pub fn draw_form_secret(&self) -> [u8; 32] {
+        let number = self.form_secrets_drawn.fetch_add(1, Ordering::Relaxed);
+        self.ctx.form_secret(number)
+    }
 }
 
 /// Counts connections.
@@ -126,15 +134,15 @@ pub async fn serve(
         ctx,
         bounds,
         rates: Rates::new(super::rates::boottime_ms()),
+        form_secrets_drawn: AtomicU64::new(0),
         tls: TlsAcceptor::from(tls),
         lan: Gate::new(bounds.connections_max, bounds.connections_per_peer_max),
         console: Gate::new(bounds.console_connections_max, bounds.console_connections_max),
     });
     let mut loops = JoinSet::new();
     for (group, plain) in [(listeners.https, false), (listeners.http, true)] {
-        let bound: Arc<[Bound]> = group.iter().filter_map(|listener| listener.bound.clone()).collect();
         for listener in group {
-            loops.spawn(accept_lan(doors.clone(), listener, bound.clone(), plain, stop.clone()));
+            loops.spawn(accept_lan(doors.clone(), listener, plain, stop.clone()));
         }
     }
     for (listener, entry) in [(listeners.console, Entry::Console), (listeners.proxied, Entry::Proxied)] {
@@ -147,15 +155,14 @@ pub async fn serve(
 
 async fn accept_lan(
     doors: Arc<Doors>,
-    listener: LanListener,
-    bound_elsewhere: Arc<[Bound]>,
+    mut listener: LanListener,
     is_plain: bool,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.socket.accept() => accepted,
+            accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             _ = stop.wait_for(|stop| *stop) => break,
         };
@@ -163,20 +170,19 @@ async fn accept_lan(
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, "accept failed");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                let _ = timeout(ACCEPT_AGAIN, stop.wait_for(|stop| *stop)).await; // the next turn looks
                 continue;
             }
         };
         let (doors, stop) = (doors.clone(), stop.clone());
-        let (bound, bound_elsewhere) = (listener.bound.clone(), bound_elsewhere.clone());
+        let bound = listener.bound.clone();
         connections.spawn(async move {
             let Some(_pass) = doors.lan.enter(Some(peer.ip())) else {
                 tracing::debug!("too many connections: one is turned away");
                 return;
             };
             let local = stream.local_addr().ok();
-            let connection =
-                Connection { entry: Entry::Tls, peer: Some(peer), local, bound, bound_elsewhere };
+            let connection = Connection { entry: Entry::Tls, peer: Some(peer), local, bound };
             if let Err(error) = lan_connection(&doors, stream, connection, is_plain, stop).await {
                 tracing::debug!(%error, "a connection ended early");
             }
@@ -214,7 +220,7 @@ async fn accept_unix(
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_AGAIN).await;
+            let _ = timeout(ACCEPT_AGAIN, stop.wait_for(|stop| *stop)).await; // the next turn looks
             continue;
         };
         let (doors, stop) = (doors.clone(), stop.clone());
@@ -240,8 +246,7 @@ async fn unix_connection(
         tracing::warn!(uid, ?entry, "a user who may not use this socket was turned away");
         return Ok(());
     }
-    let mut connection =
-        Connection { entry, peer: None, local: None, bound: None, bound_elsewhere: Arc::new([]) };
+    let mut connection = Connection { entry, peer: None, local: None, bound: None };
     if entry == Entry::Proxied {
         let proxied = timeout(doors.bounds.handshake_max, proxy::read(&mut stream)).await?;
         if let proxy::Proxied::Peer { peer, local } = proxied.map_err(io::Error::other)? {

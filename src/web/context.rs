@@ -1,7 +1,9 @@
 //! What every request may use: the way to the heart, the drawing of QR codes, facts and rules.
 
 use super::{Drawing, Heart};
+use hmac::{Hmac, KeyInit, Mac};
 use latchkey_look::Catalogue;
+use sha2::Sha256;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -106,6 +108,20 @@ impl Default for Bounds {
 }
 
 impl Context {
+    /// HMAC-SHA-256 under the key of forms. Every use has a name of its own, so that no value of one
+    /// is a value of another.
+    pub(super) fn form_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        // HMAC takes a key of any length: the error cannot be.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.form_key) else { return [0; 32] };
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The secret of one browser's forms, by a number that is never used twice.
+    pub(super) fn form_secret(&self, number: u64) -> [u8; 32] {
+        self.form_mac(&[b"secret", &number.to_be_bytes()])
+    }
+
     /// The certificate's fingerprint as a person compares it: upper-case hexadecimal, colons between bytes.
     pub fn fingerprint(&self) -> String {
         let pairs: Vec<String> = self.certificate_sha256.iter().map(|byte| format!("{byte:02X}")).collect();

@@ -26,7 +26,7 @@ where
     let ctx = &*doors.ctx;
     let links =
         Links::read().inspect_err(|error| tracing::warn!(%error, "cannot read interfaces or routes")).ok();
-    let caller = caller(ctx, &connection, links.as_ref(), request.headers());
+    let caller = caller(&doors, &connection, links.as_ref(), request.headers());
     let is_api = request.uri().path().contains("/api/");
     let mut response =
         match timeout(doors.bounds.answer_max, answer(&doors, &caller, links.as_ref(), request)).await {
@@ -161,7 +161,8 @@ where
 }
 
 /// Who asks.
-fn caller(ctx: &Context, connection: &Connection, links: Option<&Links>, headers: &HeaderMap) -> Caller {
+fn caller(doors: &Doors, connection: &Connection, links: Option<&Links>, headers: &HeaderMap) -> Caller {
+    let ctx = &*doors.ctx;
     let entry = connection.entry;
     let base = if entry == Entry::Proxied { ctx.rules.base_path.clone() } else { String::new() };
     let scope = match entry {
@@ -173,8 +174,7 @@ fn caller(ctx: &Context, connection: &Connection, links: Option<&Links>, headers
     };
     let session = bearer(headers).or_else(|| cookie(Cookie::Session)).map(SessionToken);
     let grant = cookie(Cookie::Grant).map(GrantToken);
-    // All zeros is what an answer without random numbers set: no secret.
-    let form_secret = cookie(Cookie::Form).filter(|secret| *secret != [0; 32]);
+    let form_secret = cookie(Cookie::Form);
     let link = match entry {
         Entry::Console => Ok(()),
         _ if guards::is_forwarded(headers) => Err(OffLink::Forwarded),
@@ -189,15 +189,7 @@ fn caller(ctx: &Context, connection: &Connection, links: Option<&Links>, headers
         session,
         grant,
         form_secret_is_new: form_secret.is_none(),
-        form_secret: form_secret.unwrap_or_else(|| {
-            let mut secret = [0; 32];
-            if let Err(error) = getrandom::fill(&mut secret) {
-                // A secret of zeros is never accepted: `form_secret_is_new` holds for this request, and
-                // a cookie of zeros is no secret in the next one.
-                tracing::error!(%error, "no random numbers for a form's secret");
-            }
-            secret
-        }),
+        form_secret: form_secret.unwrap_or_else(|| doors.draw_form_secret()),
         base,
     }
 }
@@ -210,16 +202,10 @@ fn link(ctx: &Context, connection: &Connection, links: Option<&Links>) -> Result
         Entry::Proxied => (links.scoped(peer, local), links.scoped(local, local)),
         Entry::Tls | Entry::Console => (peer, local),
     };
-    let elsewhere: Vec<String> = connection
-        .bound_elsewhere
-        .iter()
-        .filter(|bound| bound.is_current())
-        .map(|bound| bound.interface.clone())
-        .collect();
     let came_in = match &connection.bound {
         Some(bound) if bound.is_current() => CameIn::On(&bound.interface),
         Some(_) => return Err(OffLink::NotALanInterface),
-        None => CameIn::NotOn(&elsewhere),
+        None => CameIn::ByAddress,
     };
     same_link::verdict(peer, local, came_in, &ctx.rules.lan_interfaces, links)
 }

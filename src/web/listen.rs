@@ -1,9 +1,6 @@
-//! Listening sockets: each LAN interface has its own, bound to it by the kernel, so that "the interface
-//! that it came in on" is the kernel's word and not a guess from an address.
-//!
-//! Linux answers for every address of the machine on every interface, so the address alone does not
-//! tell. A further socket, bound to no interface, takes what comes in elsewhere: such peers may look and
-//! sign in, but never meet the same-link rule on an interface that has a socket of its own.
+//! Listening sockets: one on each LAN interface, bound to it by the kernel (SO_BINDTODEVICE), so that
+//! "the interface that it came in on" is the kernel's word and not a guess from an address. Other
+//! interfaces are not listened on.
 
 use nix::{
     net::if_::if_nametoindex,
@@ -14,19 +11,60 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::Path,
+    time::Duration,
 };
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream, UnixListener},
+    time::timeout,
+};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 
+/// How often it is looked whether an interface has come or has been replaced.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
 /// A TCP socket that listens.
 #[derive(Debug)]
 pub struct LanListener {
-    /// The socket.
-    pub socket: TcpListener,
+    /// None while the interface is not there.
+    socket: Option<TcpListener>,
     /// The interface that it is bound to.
     pub bound: Option<Bound>,
+    port: u16,
+}
+
+impl LanListener {
+    /// Where it listens, if the interface is there.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.socket.as_ref().and_then(|socket| socket.local_addr().ok())
+    }
+
+    /// The next connection. An interface that comes late, or is replaced (a USB adapter), is listened on
+    /// again within [`LOOK_EVERY`].
+    pub async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        loop {
+            let accepted = match &self.socket {
+                Some(socket) => timeout(LOOK_EVERY, socket.accept()).await,
+                None => timeout(LOOK_EVERY, std::future::pending()).await,
+            };
+            if let Ok(accepted) = accepted {
+                return accepted;
+            }
+            let Some(bound) = self.bound.as_mut().filter(|bound| !bound.is_current()) else { continue };
+            // Closed first: the port must be free for its follower.
+            self.socket = None;
+            let Ok(index) = if_nametoindex(bound.interface.as_str()) else { continue };
+            match bind(self.port, Some(&bound.interface)) {
+                Ok(socket) => {
+                    tracing::info!(interface = bound.interface, port = self.port, "listening on it again");
+                    bound.index = index;
+                    self.socket = Some(socket);
+                }
+                Err(error) => tracing::warn!(interface = bound.interface, %error, "cannot listen on it"),
+            }
+        }
+    }
 }
 
 /// An interface as it was when a socket was bound to it.
@@ -58,72 +96,41 @@ pub struct Listeners {
     pub proxied: Option<UnixListener>,
 }
 
-/// Listens on a port: once on each of the interfaces that is there and may be bound to, and once on
-/// all. Errors if the port cannot be had at all.
+/// Listens on a port of each interface; one that is not there yet is waited for. Where the kernel lets
+/// nobody bind to an interface (before 5.7 without CAP_NET_RAW), listens on all, and the interface of
+/// a connection is told from its address. Errors if the port cannot be had.
 pub fn lan(port: u16, interfaces: &[String]) -> io::Result<Vec<LanListener>> {
-    // Sockets that share a port are tried by the kernel in a certain order, and the first that fits gets
-    // the connection, be it bound to the interface or not (Linux, inet_hashtables.c): IPv6 sockets in the
-    // order of their birth, IPv4 ones the other way round. The one that takes everything must come last.
-    let family = Family::of_this_kernel();
-    let mut order: Vec<Option<&String>> = interfaces.iter().map(Some).collect();
-    match family {
-        Family::Both => order.push(None),
-        Family::V4Only => order.insert(0, None),
-    }
-    let mut port = port;
     let mut listeners = vec![];
-    for interface in order {
-        let listener = match interface {
-            None => LanListener { socket: bind(family, port, None)?, bound: None },
-            Some(interface) => match bind_to(family, port, interface) {
-                Ok(listener) => listener,
-                Err(error) => {
-                    tracing::warn!(
-                        %interface, %error,
-                        "cannot listen on this interface alone; the interface of a connection is told from its address"
-                    );
-                    continue;
-                }
-            },
+    for interface in interfaces {
+        let index = if_nametoindex(interface.as_str()).unwrap_or(0);
+        let socket = match bind(port, Some(interface)) {
+            Ok(socket) => Some(socket),
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENODEV) => {
+                tracing::warn!(%interface, port, "the interface is not there; listening begins when it is");
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && port >= 1024 => {
+                tracing::warn!(%error, "cannot listen on an interface alone; listening on all");
+                return Ok(vec![LanListener { socket: Some(bind(port, None)?), bound: None, port }]);
+            }
+            Err(error) => return Err(error),
         };
-        // With port 0 (tests) the kernel has chosen one: the others take the same.
-        port = listener.socket.local_addr()?.port();
-        listeners.push(listener);
+        let bound = Some(Bound { interface: interface.clone(), index });
+        listeners.push(LanListener { socket, bound, port });
     }
     Ok(listeners)
 }
 
-#[derive(Clone, Copy)]
-enum Family {
-    /// IPv6 sockets that take IPv4 too.
-    Both,
-    /// A kernel without IPv6.
-    V4Only,
-}
-
-impl Family {
-    fn of_this_kernel() -> Self {
-        if TcpSocket::new_v6().is_ok() { Self::Both } else { Self::V4Only }
-    }
-}
-
-fn bind_to(family: Family, port: u16, interface: &String) -> io::Result<LanListener> {
-    let index = if_nametoindex(interface.as_str())?;
-    let socket = bind(family, port, Some(interface))?;
-    Ok(LanListener { socket, bound: Some(Bound { interface: interface.clone(), index }) })
-}
-
-fn bind(family: Family, port: u16, interface: Option<&String>) -> io::Result<TcpListener> {
-    let (socket, address) = match family {
-        Family::Both => {
-            let socket = TcpSocket::new_v6()?;
+fn bind(port: u16, interface: Option<&String>) -> io::Result<TcpListener> {
+    let (socket, address) = match TcpSocket::new_v6() {
+        Ok(socket) => {
             setsockopt(&socket, sockopt::Ipv6V6Only, &false)?;
             (socket, SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
         }
-        Family::V4Only => (TcpSocket::new_v4()?, SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        // A kernel without IPv6.
+        Err(_) => (TcpSocket::new_v4()?, SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
     };
     socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
     if let Some(interface) = interface {
         setsockopt(&socket, sockopt::BindToDevice, &interface.into())?;
     }
@@ -148,45 +155,4 @@ pub fn unix(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
     Ok(listener)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::time::Duration;
-    use tokio::{net::TcpStream, time::timeout};
-
-    /// Which of the sockets gets a connection, by the interface that it is bound to.
-    async fn taken_by(listeners: &[LanListener], address: SocketAddr) -> Option<String> {
-        let _peer = TcpStream::connect(address).await.unwrap();
-        for listener in listeners {
-            if timeout(Duration::from_millis(100), listener.socket.accept()).await.is_ok() {
-                return listener.bound.as_ref().map(|bound| bound.interface.clone());
-            }
-        }
-        unreachable!("one of them got it");
-    }
-
-    #[tokio::test]
-    async fn a_connection_comes_to_the_socket_of_its_interface() {
-        let listeners = lan(0, &["lo".into()]).unwrap();
-        let port = listeners[0].socket.local_addr().unwrap().port();
-        for _ in 0..8 {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            assert_eq!(taken_by(&listeners, address).await.as_deref(), Some("lo"));
-        }
-    }
-
-    #[tokio::test]
-    async fn the_same_holds_on_a_kernel_without_ipv6() {
-        let everywhere = bind(Family::V4Only, 0, None).unwrap();
-        let port = everywhere.local_addr().unwrap().port();
-        let listeners = [
-            LanListener { socket: everywhere, bound: None },
-            bind_to(Family::V4Only, port, &"lo".to_owned()).unwrap(),
-        ];
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        assert_eq!(taken_by(&listeners, address).await.as_deref(), Some("lo"));
-    }
 }

@@ -87,9 +87,9 @@ pub struct Links {
 pub enum CameIn<'a> {
     /// By a listener that is bound to this interface: the kernel's own word.
     On(&'a str),
-    /// By a listener that is bound to none, while these interfaces have listeners of their own:
-    /// it came in on none of them.
-    NotOn(&'a [String]),
+    /// By a socket that is bound to none: the interface is told from the device's own address. Linux
+    /// answers for each of its addresses on every interface, so this is weaker.
+    ByAddress,
 }
 
 /// Decides. `lan` names the interfaces where the rule may be met.
@@ -116,16 +116,12 @@ pub fn verdict(
         peer_ip.is_loopback() || links.links.iter().any(|link| is_at(link, peer_ip, peer_scope));
     let interface = match came_in {
         CameIn::On(name) => name,
-        CameIn::NotOn(bound) => {
+        CameIn::ByAddress => {
             let link = links
                 .links
                 .iter()
                 .find(|link| if from_itself { link.loopback } else { is_at(link, local_ip, local_scope) });
-            let name = link.ok_or(OffLink::NotALanInterface)?.interface.as_str();
-            if bound.iter().any(|other| other == name) {
-                return Err(OffLink::NotALanInterface);
-            }
-            name
+            link.ok_or(OffLink::NotALanInterface)?.interface.as_str()
         }
     };
     if !lan.iter().any(|name| name == interface) {
