@@ -24,8 +24,9 @@ pub enum Event {
     Pass { s: u32 },
     /// The daemon is killed and started again.
     Crash,
-    /// The device is rebooted: another boot id, an empty tmpfs, a boot clock near zero.
-    Reboot,
+    /// The device is rebooted: another boot id, a boot clock near zero, and an empty tmpfs; or
+    /// one that is no tmpfs, against all checks, and keeps its files.
+    Reboot { files_stay: bool },
     /// The wall clock is set.
     Wall { unix_s: i64 },
 }
@@ -113,7 +114,7 @@ pub fn sequences() -> impl Strategy<Value = Vec<Event>> {
                 .prop_map(|(fails, fault)| Event::Deliver { fails, fault }),
             14 => pass(),
             2 => Just(Event::Crash),
-            2 => Just(Event::Reboot),
+            2 => prop::bool::weighted(0.3).prop_map(|files_stay| Event::Reboot { files_stay }),
             1 => wall(),
         ];
         activated(prop_oneof![10 => event.prop_map(|event| vec![event]), 1 => journey()])
@@ -132,7 +133,7 @@ pub fn apart() -> impl Strategy<Value = (Door, Vec<Event>)> {
             2 => siege(stranger),
             12 => pass(),
             1 => Just(Event::Crash),
-            1 => Just(Event::Reboot),
+            1 => Just(Event::Reboot { files_stay: false }),
             1 => wall(),
         ];
         let event = event.prop_map(|event| vec![event]);

@@ -107,6 +107,13 @@ pub struct World<'a> {
     pub flash_commits: u32,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Restart {
+    Daemon,
+    Device,
+    DeviceButFilesStay,
+}
+
 enum Outcome {
     Done,
     Cut,
@@ -164,8 +171,9 @@ impl<'a> World<'a> {
                 self.pass(*s);
                 Ok(())
             }
-            Event::Crash => self.restart(false),
-            Event::Reboot => self.restart(true),
+            Event::Crash => self.restart(Restart::Daemon),
+            Event::Reboot { files_stay: true } => self.restart(Restart::DeviceButFilesStay),
+            Event::Reboot { files_stay: false } => self.restart(Restart::Device),
             Event::Wall { unix_s } => {
                 self.now.wall_unix_s = *unix_s;
                 Ok(())
@@ -278,8 +286,8 @@ impl<'a> World<'a> {
             self.apply(effect)?;
         }
         match fault {
-            Fault::Crash { .. } => self.restart(false)?,
-            Fault::PowerCut { .. } => self.restart(true)?,
+            Fault::Crash { .. } => self.restart(Restart::Daemon)?,
+            Fault::PowerCut { .. } => self.restart(Restart::Device)?,
             Fault::Fails { .. } | Fault::None => self.read_back()?,
         }
         Ok(Outcome::Cut)
@@ -329,9 +337,12 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn restart(&mut self, reboot: bool) -> Result<(), Violation> {
-        if reboot {
+    fn restart(&mut self, what: Restart) -> Result<(), Violation> {
+        let reboot = what != Restart::Daemon;
+        if what == Restart::Device {
             self.disk.pending.clear();
+        }
+        if reboot {
             self.now.boottime_ms = 20_000;
             self.now.boot_id = boot_id(&mut self.rng);
         }
