@@ -5,7 +5,7 @@ use super::{
     Response,
     accept::{Connection, Doors},
     context::Context,
-    guards, rates, respond,
+    guards, pages, rates, respond,
     same_link::Links,
 };
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri, body::Body, header};
@@ -43,11 +43,11 @@ fn answer(
     });
     let Ok(host) = host else { return respond::empty(StatusCode::MISDIRECTED_REQUEST) };
     match (method, uri.path()) {
-        (&Method::GET | &Method::HEAD, "/assets/style.css") => {
-            respond::asset("text/css; charset=utf-8", latchkey_look::stylesheet())
-        }
-        (&Method::GET | &Method::HEAD, "/") => respond::html(StatusCode::OK, page(&doors.ctx, host)),
-        (&Method::GET | &Method::HEAD, _) => respond::empty(StatusCode::NOT_FOUND),
+        (&Method::GET | &Method::HEAD, "/") => page(&doors.ctx, host),
+        (&Method::GET | &Method::HEAD, path) => path
+            .strip_prefix("/assets/")
+            .and_then(pages::asset)
+            .unwrap_or_else(|| respond::empty(StatusCode::NOT_FOUND)),
         _ => {
             let mut response = respond::empty(StatusCode::METHOD_NOT_ALLOWED);
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -56,32 +56,11 @@ fn answer(
     }
 }
 
-/// `host` is on the allowlist: an address or a configured name, so it holds nothing to escape; values
-/// from the settings are escaped.
-fn page(ctx: &Context, host: &str) -> String {
+/// `host` is on the allowlist: an address or a configured name.
+fn page(ctx: &Context, host: &str) -> Response {
     let port = match ctx.rules.https_port {
         443 => String::new(),
         port => format!(":{port}"),
     };
-    let say = |key| escape(&ctx.catalogue.say(key));
-    let model = escape(&ctx.device.model);
-    let fingerprint = ctx.fingerprint();
-    format!(
-        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><link rel=\"stylesheet\" href=\"/assets/style.css\"></head>\
-         <body><main id=\"content\"><h1>{title}</h1><p>{model}</p><p>{why}</p><p>{compare}</p>\
-         <p><code>{fingerprint}</code></p><p>{safe}</p>\
-         <p><a href=\"https://{host}{port}/\">{go}</a></p></main></body></html>",
-        language = ctx.catalogue.language(),
-        title = say("plain-http-title"),
-        why = say("plain-http-why"),
-        compare = say("plain-http-compare"),
-        safe = say("plain-http-safe"),
-        go = say("plain-http-continue"),
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    pages::plain(ctx, &format!("https://{host}{port}/"))
 }

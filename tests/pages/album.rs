@@ -307,4 +307,6 @@ async fn doors(album: &mut Album, made: Made) {
         let shown = recorder.shown(response).await;
         album.add(name, &shown, problem.status.as_u16(), says);
     }
+    let shown = recorder.shown(pages::plain(&recorder.ctx, "https://192.168.1.10/")).await;
+    album.add("plain", &shown, 200, &["A7:A7:A7", "Go on to the recorder", "https://192.168.1.10/"]);
 }

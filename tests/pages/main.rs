@@ -120,7 +120,8 @@ async fn nothing_is_inline_and_every_form_shows_where_it_came_from() {
                 let token = form.select(&Selector::parse("input[name=form_token]").unwrap()).next().unwrap();
                 assert_eq!(token.value().attr("value").unwrap().len(), 64, "{}", picture.name);
             }
-            leads_to_routes(&picture, &page, base);
+            // The plain port has no base path.
+            leads_to_routes(&picture, &page, if picture.name == "plain" { "" } else { base });
         }
     }
 }
@@ -133,7 +134,8 @@ fn leads_to_routes(picture: &Picture, page: &Html, base: &str) {
     {
         for element in all(page, selector) {
             let to = element.value().attr(attribute).unwrap();
-            if to.starts_with('#') || to.starts_with("https://recover.example.com/r#") {
+            let elsewhere = ["#", "https://recover.example.com/r#", "https://192.168.1.10/"];
+            if elsewhere.iter().any(|start| to.starts_with(start)) {
                 continue;
             }
             let path =

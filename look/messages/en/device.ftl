@@ -7,11 +7,12 @@ device-version-short = Latchkey { $version }
 sign-out = Sign out
 back-to-sign-in = Back to sign-in
 wait-left = Time to wait:
+error-to-field = To the field
 check-heading = Please check what you typed
 user-name = User name
 password = Password
 password-repeat = The same password again
-current-password = The admin password until now
+current-password = Current admin password
 new-password = New password
 new-password-repeat = The new password again
 email-label = Reserved email
@@ -44,7 +45,7 @@ signed-out = You are signed out
 
 # Overview
 overview-title = Overview
-recovery-title = Can you still be recovered?
+recovery-title = Can you still get back in?
 recovery-yes = Yes. If the password is forgotten, a code goes to the reserved email.
 recovery-doubt = Probably. A reserved email is stored, but nobody has shown yet that its mail arrives.
 recovery-no-email = No. Without a reserved email a forgotten password means a factory reset.
@@ -209,6 +210,6 @@ help-factory-text = Nobody has a master password. If neither the password nor th
 # The page on the plain HTTP port, before the certificate warning
 plain-http-title = Before you go on
 plain-http-why = Your browser will warn you on the next page. That is expected: this recorder made its own certificate, because it works without the internet and nobody else can vouch for it.
-plain-http-compare = To be sure that you reach this recorder and nobody else, compare the SHA-256 fingerprint in the browser’s warning with this one, or with the one on the recorder’s own screen:
+plain-http-compare = To be sure that you reach this recorder and nobody else, compare the SHA-256 fingerprint in the browser’s warning with the one on the recorder’s own screen. It should read:
 plain-http-safe = Nothing that you type is sent before the connection is encrypted.
 plain-http-continue = Go on to the recorder

@@ -49,6 +49,21 @@ pub fn problem(ctx: &Context, caller: &Caller, problem: &Problem) -> Response {
     told(Frame::of_problem(viewer(ctx, caller, &token, None), problem), problem)
 }
 
+/// The page of the plain HTTP port: explains the certificate warning that will come and leads on to
+/// `url`.
+pub fn plain(ctx: &Context, url: &str) -> Response {
+    let viewer = Viewer {
+        catalogue: &ctx.catalogue,
+        base: "",
+        token: "",
+        device: device(ctx),
+        signed_in: false,
+        help: false,
+    };
+    let p = Frame::new(viewer, "plain-http-title");
+    draw(&views::Plain { p, fingerprint: ctx.fingerprint(), url })
+}
+
 /// A style sheet, script or icon.
 pub fn asset(name: &str) -> Option<Response> {
     let asset = Assets::all().find(name)?;
@@ -209,14 +224,14 @@ fn viewer<'a>(
         catalogue: &ctx.catalogue,
         base: &caller.base,
         token,
-        device: DeviceFacts {
-            model: &ctx.device.model,
-            serial: &ctx.device.serial,
-            version: ctx.device.version,
-        },
+        device: device(ctx),
         signed_in: seen.is_some_and(|seen| seen.signed_in),
         help: seen.is_some_and(|seen| seen.lifecycle == Lifecycle::Active),
     }
+}
+
+fn device(ctx: &Context) -> DeviceFacts<'_> {
+    DeviceFacts { model: &ctx.device.model, serial: &ctx.device.serial, version: ctx.device.version }
 }
 
 /// A refusal before it is known who looks.

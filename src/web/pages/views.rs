@@ -123,3 +123,12 @@ pub(super) struct Help<'a> {
     pub(super) p: Frame<'a>,
     pub(super) fingerprint: String,
 }
+
+/// The plain HTTP port: the certificate warning that will come.
+#[derive(Template)]
+#[template(path = "plain.html")]
+pub(super) struct Plain<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) fingerprint: String,
+    pub(super) url: &'a str,
+}
