@@ -5,6 +5,8 @@ pub mod folders;
 pub mod heart_task;
 pub mod keys;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use crate::{clock::KernelEntropy, config::Config};
 use folders::FolderError;
