@@ -29,6 +29,7 @@ activation-submit = Activate
 activation-note = There is no default password, and nobody else has a copy of yours.
 activation-done = The recorder is set up
 activation-done-email = If the password is ever forgotten, a code goes to { $email }.
+activation-done-stored = The reserved email is { $email }.
 activation-done-no-email = It has no reserved email yet: add one now, so that a forgotten password can be reset.
 
 # Sign-in

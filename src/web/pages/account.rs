@@ -184,7 +184,14 @@ impl<'a> Visit<'a> {
             "activated" if emails.is_empty() => {
                 tell(Kind::Success, "activation-done", vec![self.say("activation-done-no-email")])
             }
-            "activated" => tell(Kind::Success, "activation-done", vec![with_email("activation-done-email")]),
+            "activated" => {
+                let key = match self.seen.reset_by_email {
+                    ResetByEmail::Offered => "activation-done-email",
+                    // Stored, but of no use yet: promise nothing.
+                    _ => "activation-done-stored",
+                };
+                tell(Kind::Success, "activation-done", vec![with_email(key)])
+            }
             "saved" if !emails.is_empty() => {
                 tell(Kind::Success, "security-saved", vec![with_email("security-saved-text")])
             }
