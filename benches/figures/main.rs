@@ -14,7 +14,9 @@ mod challenge;
 mod fleet;
 mod sign_in;
 
-fn main() {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -26,9 +28,10 @@ fn main() {
         ["seal", folder, count] => fleet::seal(folder.as_ref(), count.parse().unwrap()),
         _ => {
             eprintln!("figures challenge [N] | sign-in | attack | requests FOLDER N | seal FOLDER N");
-            std::process::exit(2);
+            return ExitCode::from(2);
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// The value at a share of all, the smallest first.
