@@ -40,12 +40,16 @@ fn decide(peer: &str, local: &str, came_in: CameIn<'_>, lan: &[&str]) -> Result<
     verdict(socket(peer), socket(local), came_in, &lan, &links())
 }
 
+/// What it is about, peer, the device's end, how it came in, LAN interfaces, the verdict.
+type Row =
+    (&'static str, &'static str, &'static str, CameIn<'static>, &'static [&'static str], Result<(), OffLink>);
+
 #[test]
 fn the_rule_as_a_table() {
     use OffLink::*;
     let on = CameIn::On;
     let by_address = CameIn::ByAddress;
-    let table: &[(&str, &str, &str, CameIn<'_>, &[&str], Result<(), OffLink>)] = &[
+    let table: &[Row] = &[
         ("a neighbour", "192.168.1.20:5", "192.168.1.10:443", on("eth0"), &["eth0"], Ok(())),
         (
             "a neighbour, by address alone",

@@ -96,15 +96,8 @@ fn every_problem_is_described_with_its_status_and_in_words() {
     let document = document();
     let schema = &document["components"]["schemas"]["Problem"];
     let mut described = schema["x-latchkey-problems"].as_object().unwrap().clone();
-    let types: BTreeSet<_> = schema["properties"]["type"]["enum"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .cloned()
-        .collect::<Vec<_>>()
-        .iter()
-        .map(|name| name.as_str().unwrap().to_owned())
-        .collect();
+    let types = schema["properties"]["type"]["enum"].as_array().unwrap();
+    let types: BTreeSet<_> = types.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
     let catalogue = latchkey_look::Catalogue::english();
     for fault in every_fault() {
         let problem = Problem::of(&fault, &catalogue);
