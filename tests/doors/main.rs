@@ -133,7 +133,10 @@ async fn the_plain_port_explains_and_does_nothing_else() {
     let pairs: Vec<String> = world.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
     assert!(page.text().contains(&pairs.join(":")));
     assert!(page.text().contains(&format!("href=\"https://127.0.0.1:{}/\"", world.https.port())));
-    assert!(page.text().contains("Model &#60;T&#62;") && !page.text().contains("<T>"), "the model is escaped");
+    assert!(
+        page.text().contains("Model &#60;T&#62;") && !page.text().contains("<T>"),
+        "the model is escaped"
+    );
     assert!(!page.text().contains("plain-http-"), "a sentence is missing from the catalogue");
     assert_eq!(send("GET /", "evil.example".into()).await.status, 421);
     assert_eq!(send("GET /", format!("evil.example:{}", world.http.port())).await.status, 421);
