@@ -73,7 +73,10 @@ class Browser:
             deviceScaleFactor=2,
             mobile=width < 600,
         )
-        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        # Without motion: what axe and the camera see must not be half-way between two colours.
+        wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self.command("Emulation.setEmulatedMedia", features=features)
 
     def allow_scripts(self, allow: bool):
         """Switches JavaScript off or on again. A page's own scripts run when it comes, or never."""
@@ -121,6 +124,11 @@ class Browser:
     def click(self, css: str):
         """Clicks, and stays."""
         self.find(css).click()
+
+    def tick(self, name: str, ticked: bool = True):
+        """Clicks a box by its label, if it is not as wanted."""
+        if self.driver.find_element(By.ID, name).is_selected() != ticked:
+            self.click(f"label[for={name}]")
 
     def follow(self, css: str):
         """Clicks, and waits for the page that comes."""

@@ -37,8 +37,8 @@ class InAWorld(unittest.TestCase):
 
     def keep_if_failed(self, browser: Browser):
         """For whoever looks for the reason."""
-        outcome = self._outcome
-        if outcome is not None and not outcome.success:
+        result = self._outcome.result
+        if any(test is self for test, _ in [*result.failures, *result.errors]):
             file = browser.picture(f"FAILED-{self._testMethodName}")
             print(f"\n{self.id()}: failed at {browser.driver.current_url}, see {file}", flush=True)
             for name in ("recorder", "cloud"):
@@ -54,8 +54,8 @@ class InAWorld(unittest.TestCase):
         browser.open(self.world.recorder.address)
         browser.type("#password", PASSWORD)
         browser.type("#repeat", PASSWORD)
+        browser.tick("reserve", email is not None)
         if email:
-            browser.click("label[for=reserve]")
             browser.type("#email", email)
         browser.follow(f"{MAIN}:not([type=button])")
         self.at(browser, "/overview")
@@ -75,7 +75,7 @@ class InAWorld(unittest.TestCase):
         browser.open(self.world.recorder.address)
         browser.follow("main form a[href$='/forgot']")
         self.at(browser, "/forgot")
-        browser.click("label[for=accept]")
+        browser.tick("accept")
         browser.follow(MAIN)
         self.at(browser, "/forgot/code")
 

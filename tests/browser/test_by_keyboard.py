@@ -15,6 +15,8 @@ class ByKeyboard(InAWorld):
         self.fill(desktop, "#repeat", PASSWORD)
         desktop.tab_to("#reserve")
         desktop.keys(Keys.SPACE)
+        self.assertFalse(desktop.has("#email"), "without the box there is no address to type")
+        desktop.keys(Keys.SPACE)
         self.fill(desktop, "#email", EMAIL)
         desktop.leave_by(lambda: desktop.keys(Keys.ENTER))
         self.at(desktop, "/overview")
