@@ -1,0 +1,198 @@
+//! The store on SQLite: one thread writes, and what arrives while it commits shares the next commit.
+
+mod devices;
+mod queue;
+
+use super::{
+    Accepted, AddDevice, Answer, Claim, Device, MailToken, NewRequest, Outcome, Reason, Request, RequestId,
+    Resend, Store, StoreError, Use,
+};
+use latchkey_protocol::Handle;
+use rusqlite::Connection;
+use std::{os::unix::fs::OpenOptionsExt as _, path::Path, thread, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// `LKcl`.
+const APPLICATION_ID: i64 = 0x4c4b_636c;
+/// Each step leads from its place in the list to the next version.
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+/// Jobs that may wait.
+const QUEUE: usize = 4096;
+/// Jobs that share one commit.
+const BATCH: usize = 128;
+
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+
+/// The database in one file.
+pub struct Sqlite {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Sqlite {
+    /// Opens or makes the file, checks it, brings it to this build's version and starts its thread.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // SQLite gives its side files the mode of this one.
+        std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let mut connection = Connection::open(path)?;
+        prepare(&mut connection)?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        thread::Builder::new().name("database".into()).spawn(move || write_all(&connection, queue))?;
+        Ok(Self { jobs })
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Answer<'_, T> {
+        let (sender, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let result = in_savepoint(connection, work);
+            // Told only once the commit has ended.
+            Box::new(move |commit| drop(sender.send(commit.and(result))))
+        });
+        let sent = self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        });
+        Box::pin(async move {
+            sent?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, found) = match (pragma("application_id"), pragma("user_version")) {
+        (Ok(application), Ok(found)) => (application, found),
+        (Err(error), _) | (_, Err(error)) => return Err(as_damage(error)),
+    };
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match (application, found) {
+        (0, 0) if tables == 0 => {}
+        (APPLICATION_ID, found) if found > known => return Err(StoreError::Newer { found, known }),
+        (APPLICATION_ID, _) => {}
+        _ => return Err(StoreError::Foreign),
+    }
+    let told: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .or_else(|error| Err(as_damage(error)))?;
+    if told != "ok" {
+        return Err(StoreError::Damaged(told));
+    }
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;",
+    )?;
+    let done = usize::try_from(found).unwrap_or_default();
+    for (version, sql) in (1_i64..).zip(MIGRATIONS).skip(done) {
+        let change = connection.transaction()?;
+        change.execute_batch(sql)?;
+        change.pragma_update(None, "application_id", APPLICATION_ID)?;
+        change.pragma_update(None, "user_version", version)?;
+        change.commit()?;
+    }
+    Ok(())
+}
+
+fn as_damage(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged(error.to_string()),
+        _ => StoreError::Database(error),
+    }
+}
+
+/// A job that fails takes back its own changes and nobody else's.
+fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("SAVEPOINT job")?;
+    let result = work(connection);
+    let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    connection.execute_batch(end)?;
+    result
+}
+
+fn write_all(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.blocking_recv() {
+        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        let mut replies = vec![first(connection)];
+        while replies.len() < BATCH
+            && let Ok(job) = queue.try_recv()
+        {
+            replies.push(job(connection));
+        }
+        let committed = begun.and_then(|()| connection.execute_batch("COMMIT"));
+        if let Err(error) = &committed {
+            tracing::error!(%error, "the database could not commit");
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK"); // the commit's own error is what is told
+            }
+        }
+        for reply in replies {
+            reply(if committed.is_ok() { Ok(()) } else { Err(StoreError::Commit) });
+        }
+    }
+}
+
+impl Store for Sqlite {
+    fn add_device(&self, device: Device, replace: bool) -> Answer<'_, AddDevice> {
+        self.call(move |c| devices::add(c, &device, replace))
+    }
+
+    fn revoke(&self, which: String, now_s: i64) -> Answer<'_, Option<Handle>> {
+        self.call(move |c| devices::revoke(c, &which, now_s))
+    }
+
+    fn devices(&self) -> Answer<'_, Vec<Device>> {
+        self.call(devices::all)
+    }
+
+    fn device(&self, handle: Handle) -> Answer<'_, Option<Device>> {
+        self.call(move |c| devices::find(c, handle))
+    }
+
+    fn find(&self, digest: [u8; 32]) -> Answer<'_, Option<RequestId>> {
+        self.call(move |c| queue::find(c, &digest))
+    }
+
+    fn accept(&self, request: NewRequest) -> Answer<'_, Accepted> {
+        self.call(move |c| queue::accept(c, &request))
+    }
+
+    fn request(&self, id: RequestId) -> Answer<'_, Option<Request>> {
+        self.call(move |c| queue::request(c, id))
+    }
+
+    fn resend(&self, id: RequestId, uses: Vec<Use>, now_s: i64) -> Answer<'_, Resend> {
+        self.call(move |c| queue::resend(c, id, &uses, now_s))
+    }
+
+    fn claim(&self, now_s: i64, lease_s: i64, at_most: u32) -> Answer<'_, Vec<Claim>> {
+        self.call(move |c| queue::claim(c, now_s, lease_s, at_most))
+    }
+
+    fn settle(&self, mail: i64, attempt: u32, outcome: Outcome) -> Answer<'_, bool> {
+        self.call(move |c| queue::settle(c, mail, attempt, outcome))
+    }
+
+    fn next_due(&self) -> Answer<'_, Option<i64>> {
+        self.call(queue::next_due)
+    }
+
+    fn bounce(&self, token: MailToken, reason: Reason) -> Answer<'_, bool> {
+        self.call(move |c| queue::bounce(c, token, reason))
+    }
+
+    fn tidy(&self, now_s: i64) -> Answer<'_, ()> {
+        self.call(move |c| queue::tidy(c, now_s))
+    }
+}
+
+#[cfg(test)]
+mod tests;

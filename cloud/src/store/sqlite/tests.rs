@@ -1,0 +1,105 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::store::{Limit, MailState, TRANSMISSIONS_MAX};
+use latchkey_protocol::{Door, Life, Purpose};
+
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new(name: &str) -> Self {
+        let file = Self(std::env::temp_dir().join(format!("latchkey-{}-{name}.db", std::process::id())));
+        file.remove();
+        file
+    }
+
+    fn remove(&self) {
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
+        }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+fn request(n: u8, counter: u32, cap: u32) -> NewRequest {
+    NewRequest {
+        id: RequestId([n; 16]),
+        digest: [n; 32],
+        sealed: vec![n; 247],
+        handle: Handle([1; 8]),
+        life: Life([1; 4]),
+        door: Door::Console,
+        purpose: Purpose::Reset,
+        counter,
+        tokens: vec![MailToken([n; 16])],
+        uses: vec![Use { key: [1; 16], limit: Limit::Device, cap, window_s: 86_400 }],
+        now_s: 1_000_000,
+        expires_at_s: 2_000_000,
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_leaves_nothing_behind() {
+    let file = File::new("refused");
+    let store = Sqlite::open(&file.0).unwrap();
+    assert_eq!(store.accept(request(1, 1, 1)).await.unwrap(), Accepted::New(RequestId([1; 16])));
+    assert!(matches!(store.accept(request(2, 2, 1)).await.unwrap(), Accepted::Limited { .. }));
+    assert_eq!(store.find([2; 32]).await.unwrap(), None);
+    // Its counter is not used up, nor has it counted against the limit.
+    assert_eq!(store.accept(request(2, 2, 2)).await.unwrap(), Accepted::New(RequestId([2; 16])));
+    assert_eq!(store.accept(request(3, 1, 9)).await.unwrap(), Accepted::Superseded);
+    assert_eq!(store.accept(request(2, 2, 2)).await.unwrap(), Accepted::Known(RequestId([2; 16])));
+}
+
+#[tokio::test]
+async fn a_lease_ends_by_itself_and_never_beyond_the_cap() {
+    let file = File::new("lease");
+    let store = Sqlite::open(&file.0).unwrap();
+    store.accept(request(1, 1, 9)).await.unwrap();
+    let mut now_s = 1_000_000;
+    for attempt in 1..=TRANSMISSIONS_MAX {
+        let claims = store.claim(now_s, 600, 10).await.unwrap();
+        assert_eq!(claims.len(), 1);
+        assert_eq!((claims[0].attempt, claims[0].transmissions), (attempt, attempt - 1));
+        assert!(store.claim(now_s + 599, 600, 10).await.unwrap().is_empty(), "it is taken");
+        now_s += 600; // the worker has crashed
+    }
+    assert!(store.claim(now_s, 600, 10).await.unwrap().is_empty());
+    let mails = store.request(RequestId([1; 16])).await.unwrap().unwrap().mails;
+    assert_eq!((mails[0].state, mails[0].reason), (MailState::Failed, Some(Reason::NoAnswer)));
+    assert!(!store.settle(1, 1, Outcome::Accepted).await.unwrap(), "a claim that is over settles nothing");
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_reopening() {
+    let file = File::new("reopen");
+    let store = Sqlite::open(&file.0).unwrap();
+    let all: Vec<_> = (1..=200).map(|n| store.accept(request(n, u32::from(n), 1000))).collect();
+    for answer in all {
+        assert!(matches!(answer.await.unwrap(), Accepted::New(_)));
+    }
+    drop(store);
+    let store = Sqlite::open(&file.0).unwrap();
+    for n in 1..=200 {
+        assert_eq!(store.find([n; 32]).await.unwrap(), Some(RequestId([n; 16])));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_alone() {
+    let file = File::new("foreign");
+    drop(Sqlite::open(&file.0).unwrap());
+    let change = |sql: &str| Connection::open(&file.0).unwrap().execute_batch(sql).unwrap();
+    change("PRAGMA user_version = 99");
+    assert!(matches!(Sqlite::open(&file.0), Err(StoreError::Newer { found: 99, .. })));
+    change("PRAGMA user_version = 1; PRAGMA application_id = 7");
+    assert!(matches!(Sqlite::open(&file.0), Err(StoreError::Foreign)));
+    file.remove();
+    std::fs::write(&file.0, [b'x'; 8192]).unwrap();
+    assert!(matches!(Sqlite::open(&file.0), Err(StoreError::Damaged(_))));
+    assert_eq!(std::fs::read(&file.0).unwrap(), [b'x'; 8192]);
+}

@@ -1,0 +1,217 @@
+//! From a connection to the router: TLS, limits of number and time, and who is asking.
+
+use crate::{
+    config::{Config, Tls},
+    keys::{self, KeysError},
+};
+use axum::{Router, body::Body, http::Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+/// Connections at a time.
+const CONNECTIONS_MAX: usize = 2048;
+/// Connections at a time from one IP address that is not a trusted proxy.
+const CONNECTIONS_EACH_MAX: usize = 64;
+const HANDSHAKE_S: u64 = 10;
+/// For the head of a request, and for the pause before the next one.
+const HEAD_S: u64 = 15;
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The self-made certificate cannot be made or read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A PEM file cannot be read.
+    #[error("cannot read {path}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Certificate and key do not fit.
+    #[error("the certificate and its key cannot be used")]
+    Rustls(#[from] rustls::Error),
+}
+
+/// TLS as the configuration says; `None` behind a proxy.
+pub fn tls(config: &Config) -> Result<Option<TlsAcceptor>, TlsError> {
+    let pem = |path: PathBuf| move |source| TlsError::Pem { path, source };
+    let (chain, key) = match &config.http.tls {
+        Tls::Off => return Ok(None),
+        Tls::SelfMade => {
+            let (certificate, key) = keys::web_certificate(&config.keys(), config.host.as_str())?;
+            let path = config.keys();
+            let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
+            (chain.map_err(pem(path.join("web.crt")))?, key.map_err(pem(path.join("web.key")))?)
+        }
+        Tls::Files { certificate, key } => {
+            let chain = CertificateDer::pem_file_iter(certificate).and_then(|items| items.collect());
+            let key_der = PrivateKeyDer::from_pem_file(key);
+            (chain.map_err(pem(certificate.clone()))?, key_der.map_err(pem(key.clone()))?)
+        }
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(tls))))
+}
+
+/// Who asks: the address on the other end, or what a trusted proxy says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Requester(pub IpAddr);
+
+/// Lets connections in.
+pub struct Gate {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    proxies: Vec<IpAddr>,
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Gate {
+    /// A gate to a router.
+    pub fn new(router: Router, tls: Option<TlsAcceptor>, proxies: Vec<IpAddr>) -> Self {
+        Self { router, tls, proxies, open: Mutex::default() }
+    }
+
+    /// Accepts until told to stop, then lets the requests in hand end.
+    pub async fn run(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+                _ = stop.changed() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    if let Some(place) = self.clone().admit(peer) {
+                        connections.spawn(self.clone().connection(stream, peer, place, stop.clone()));
+                    }
+                }
+                Err(error) => {
+                    // Out of files, mostly: what ends in the meantime makes room.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn admit(self: Arc<Self>, peer: SocketAddr) -> Option<Place> {
+        let ip = peer.ip().to_canonical();
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = open.values().sum();
+        let each = open.get(&ip).copied().unwrap_or_default();
+        if all >= CONNECTIONS_MAX || (each >= CONNECTIONS_EACH_MAX && !self.proxies.contains(&ip)) {
+            return None;
+        }
+        open.insert(ip, each + 1);
+        drop(open);
+        Some(Place { gate: self, ip })
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        stop: watch::Receiver<bool>,
+    ) {
+        let _place = place;
+        let _ = stream.set_nodelay(true); // only a matter of speed
+        match &self.tls {
+            None => self.talk(stream, peer, stop).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(Duration::from_secs(HANDSHAKE_S), tls.accept(stream)).await {
+                    self.talk(stream, peer, stop).await;
+                }
+            }
+        }
+    }
+
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let service = hyper::service::service_fn(|request: Request<Incoming>| {
+            let requester = Requester(self.requester(&request, peer.ip().to_canonical()));
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(requester);
+            self.router.clone().oneshot(request)
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(HEAD_S))
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stop.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    /// The last address that a trusted proxy has added; what is left of it, anyone can write.
+    fn requester(&self, request: &Request<Incoming>, peer: IpAddr) -> IpAddr {
+        if !self.proxies.contains(&peer) {
+            return peer;
+        }
+        let header = request.headers().get_all("x-forwarded-for").iter().next_back();
+        let last = header.and_then(|value| value.to_str().ok()).and_then(|text| text.rsplit(',').next());
+        last.and_then(|text| text.trim().parse().ok()).map_or(peer, |ip: IpAddr| ip.to_canonical())
+    }
+}
+
+/// A connection's place in the count.
+struct Place {
+    gate: Arc<Gate>,
+    ip: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.gate.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.ip);
+            }
+        }
+    }
+}

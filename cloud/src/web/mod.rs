@@ -1,0 +1,190 @@
+//! Pages and JSON. A GET changes nothing; the pages ask for no password and no code.
+
+pub mod accept;
+mod api;
+mod assets;
+mod openapi;
+mod pages;
+mod problem;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    limits::Requesters,
+    relay::{Refusal, Relay},
+    store::RequestId,
+};
+use accept::Requester;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Path, Request, State, rejection::PathRejection},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use latchkey_look::Catalogue;
+use problem::Problem;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
+
+/// A QR link is at most 984 bytes.
+const BODY_MAX: usize = 8 * 1024;
+const REQUEST_S: u64 = 15;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Web {
+    /// The relay.
+    pub relay: Arc<Relay>,
+    /// Every sentence.
+    pub say: Arc<Catalogue>,
+    /// Rung when a mail was queued.
+    pub bell: Arc<Notify>,
+    /// How often each requester asks.
+    pub requesters: Arc<Requesters>,
+    /// The sender's name and the host.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a request is refused, before or in the relay.
+enum Stop {
+    /// The relay's reason.
+    Refusal(Refusal),
+    /// Too many from one requester.
+    TooMany { retry_after_s: i64 },
+    /// The body is not what it should be.
+    Malformed,
+    /// The body is of another kind.
+    MediaType,
+    /// The body is too large.
+    TooLarge,
+    /// No such page.
+    NoPage,
+    /// Not that method.
+    Method,
+    /// Took too long.
+    Slow,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl Web {
+    fn ask(&self, requester: Requester) -> Result<(), Stop> {
+        self.requesters
+            .ask(requester.0, self.clock.now_s())
+            .map_err(|retry_after_s| Stop::TooMany { retry_after_s })
+    }
+
+    fn problem(&self, stop: &Stop) -> Problem {
+        if let Stop::Refusal(refusal) = stop {
+            match refusal {
+                Refusal::Store(error) => {
+                    tracing::error!(error = %crate::worker::chain(error), "the store has no answer");
+                }
+                refusal => tracing::info!(reason = %crate::worker::chain(refusal), "refused"),
+            }
+        }
+        problem::of(&self.say, stop)
+    }
+}
+
+/// Every route.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .route("/", get(pages::landing))
+        .route("/r", get(pages::scan).post(pages::submit))
+        .route("/r/status/{id}", get(pages::status))
+        .route("/r/status/{id}/resend", post(pages::resend))
+        .route("/api/v1/relay", post(api::submit))
+        .route("/api/v1/relay/{id}", get(api::show))
+        .route("/api/v1/relay/{id}/resend", post(api::resend))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/healthz", get(api::health))
+        .route("/assets/{hash}/{name}", get(assets::file))
+        .fallback(no_page)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(web.clone(), around))
+        .with_state(web)
+}
+
+fn wants_json(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/healthz"
+}
+
+async fn no_page(State(web): State<Web>, request: Request) -> Response {
+    refuse(&web, request.uri().path(), &Stop::NoPage)
+}
+
+async fn no_method(State(web): State<Web>, request: Request) -> Response {
+    refuse(&web, request.uri().path(), &Stop::Method)
+}
+
+fn refuse(web: &Web, path: &str, stop: &Stop) -> Response {
+    let problem = web.problem(stop);
+    if wants_json(path) { problem.into_response() } else { pages::problem(web, &problem) }
+}
+
+/// What holds for every answer: a time limit and the headers.
+async fn around(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let answer = tokio::time::timeout(Duration::from_secs(REQUEST_S), next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| refuse(&web, &path, &Stop::Slow));
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            header::HeaderName::from_static("permissions-policy"),
+            "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if path.starts_with("/r") {
+        headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    }
+    if web.config.http.tls != crate::config::Tls::SelfMade {
+        // With a self-made certificate it would lock out whoever clicks through the warning.
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// The id of a path.
+fn id(path: Result<Path<String>, PathRejection>) -> Result<RequestId, Stop> {
+    let id = path.ok().and_then(|Path(text)| RequestId::parse(&text));
+    id.ok_or(Stop::Refusal(Refusal::NotFound))
+}
+
+/// The text of a request that is within the limits and of the right kind.
+fn body(
+    result: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>,
+    headers: &axum::http::HeaderMap,
+    kind: &str,
+) -> Result<axum::body::Bytes, Stop> {
+    let bytes = result.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Stop::TooLarge,
+        _ => Stop::Malformed,
+    })?;
+    let told = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let told = told.split(';').next().unwrap_or_default().trim();
+    if told.eq_ignore_ascii_case(kind) { Ok(bytes) } else { Err(Stop::MediaType) }
+}

@@ -1,0 +1,260 @@
+//! The pages, drawn on the server. They work without JavaScript, and ask for no password and no code.
+
+use super::{
+    Stop, Web,
+    accept::Requester,
+    api::{Body, Delivery},
+    assets, body, id,
+    problem::Problem,
+};
+use crate::{relay::Shown, store::RequestId};
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::{
+        Extension, Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use fluent_bundle::FluentValue;
+use latchkey_look::{Catalogue, Icon};
+use serde::Deserialize;
+
+/// What every page has.
+struct Frame<'a> {
+    say: &'a Catalogue,
+    title: String,
+    host: String,
+    /// Seconds after which a page without JavaScript looks again.
+    refresh_s: Option<u32>,
+}
+
+impl Frame<'_> {
+    fn say(&self, key: &str) -> String {
+        self.say.say(key)
+    }
+
+    fn icon(&self, name: &str) -> &'static str {
+        match name {
+            "key" => Icon::Key,
+            "mail" => Icon::Mail,
+            "danger" => Icon::Danger,
+            "success" => Icon::Success,
+            _ => Icon::Info,
+        }
+        .svg()
+    }
+
+    fn asset(&self, name: &str) -> String {
+        assets::path(name)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "landing.html")]
+struct Landing<'a> {
+    frame: Frame<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "scan.html")]
+struct Scan<'a> {
+    frame: Frame<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Status<'a> {
+    frame: Frame<'a>,
+    id: String,
+    tag: Option<String>,
+    /// `info`, `success`, `warn` or `danger`: the notice's look.
+    tone: &'static str,
+    heading: String,
+    text: String,
+    version: String,
+    deliveries: Vec<(String, String)>,
+    with_code: bool,
+    queued: bool,
+    facts: Vec<(String, String)>,
+    resend_possible: bool,
+    resend_after: Option<(i64, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Refused<'a> {
+    frame: Frame<'a>,
+    title: &'a str,
+    detail: &'a str,
+}
+
+impl Web {
+    fn frame(&self, title_key: &str) -> Frame<'_> {
+        Frame {
+            say: &self.say,
+            title: self.say.say(title_key),
+            host: self.relay.host.to_string(),
+            refresh_s: None,
+        }
+    }
+}
+
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be drawn");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+pub(super) async fn landing(State(web): State<Web>) -> Response {
+    page(StatusCode::OK, &Landing { frame: web.frame("landing-title") })
+}
+
+pub(super) async fn scan(State(web): State<Web>) -> Response {
+    page(StatusCode::OK, &Scan { frame: web.frame("scan-title") })
+}
+
+/// The form's one field.
+#[derive(Deserialize)]
+struct Fields {
+    sealed: String,
+}
+
+pub(super) async fn submit(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Response {
+    let submitted = async {
+        web.ask(requester)?;
+        let bytes = body(bytes, &headers, "application/x-www-form-urlencoded")?;
+        let fields: Fields = serde_urlencoded::from_bytes(&bytes).map_err(|_| Stop::Malformed)?;
+        let id = web.relay.submit(&fields.sealed).await?;
+        web.bell.notify_one();
+        Ok::<_, Stop>(id)
+    };
+    match submitted.await {
+        Ok(id) => see(id),
+        Err(stop) => problem(&web, &web.problem(&stop)),
+    }
+}
+
+fn see(id: RequestId) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/r/status/{id}"))]).into_response()
+}
+
+pub(super) async fn resend(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    let resent = async {
+        web.ask(requester)?;
+        let id = id(path)?;
+        web.relay.resend(id).await?;
+        web.bell.notify_one();
+        Ok::<_, Stop>(id)
+    };
+    match resent.await {
+        Ok(id) => see(id),
+        Err(stop) => problem(&web, &web.problem(&stop)),
+    }
+}
+
+pub(super) async fn status(State(web): State<Web>, path: Result<Path<String>, PathRejection>) -> Response {
+    let shown = async {
+        let id = id(path)?;
+        Ok::<_, Stop>(web.relay.show(id).await?)
+    };
+    match shown.await {
+        Ok(shown) => page(StatusCode::OK, &drawn(&web, &shown)),
+        Err(stop) => problem(&web, &web.problem(&stop)),
+    }
+}
+
+fn drawn<'a>(web: &'a Web, shown: &Shown) -> Status<'a> {
+    let body = Body::of(shown, web.clock.now_s());
+    let say = &web.say;
+    let state = body.mail.state;
+    let reason = |reason: &Option<&'static str>| match reason {
+        Some(reason) => say.say(&format!("mail-reason-{reason}")),
+        None => String::new(),
+    };
+    let deliveries = if body.mail.deliveries.len() > 1 {
+        body.masked_addresses
+            .iter()
+            .zip(&body.mail.deliveries)
+            .map(|(a, d)| (a.clone(), told(say, d)))
+            .collect()
+    } else {
+        vec![]
+    };
+    let mut facts = vec![];
+    if let Some(inside) = &shown.inside {
+        let sender = format!("{} <{}>", web.config.mail.from_name, web.config.mail.from.as_str());
+        let tag: FluentValue<'_> = inside.tag.to_string().into();
+        facts.push((say.say("status-to"), body.masked_addresses.join(", ")));
+        facts.push((say.say("status-from"), sender));
+        facts.push((say.say("status-subject"), say.say_with(&inside.subject_key, &[("tag", tag)])));
+    }
+    let with_code = matches!(body.purpose, Some("reset" | "confirm-email" | "rehearsal"));
+    let queued = state == "queued";
+    let retried = body.mail.deliveries.iter().any(|d| d.state == "queued" && d.reason.is_some());
+    let key = if queued && retried { "retrying" } else { state };
+    let wait_s = body.resend.after_s;
+    let time = say.say_with("time-seconds", &[("count", wait_s.into())]);
+    let mut frame = web.frame("status-title");
+    frame.refresh_s = Some(if queued { 5 } else { 30 });
+    Status {
+        frame,
+        tag: body.tag,
+        tone: match state {
+            "accepted" => "success",
+            "queued" => "info",
+            _ => "danger",
+        },
+        heading: say.say(&format!("status-{key}")),
+        text: say.say_with(
+            &format!("status-{key}-text"),
+            &[
+                ("reason", reason(&body.mail.reason).into()),
+                ("address", body.masked_addresses.join(", ").into()),
+            ],
+        ),
+        version: body.mail.version,
+        deliveries,
+        with_code,
+        queued,
+        facts,
+        resend_possible: body.resend.possible,
+        resend_after: (wait_s > 0).then_some((wait_s, time)),
+        id: body.id,
+    }
+}
+
+fn told(say: &Catalogue, delivery: &Delivery) -> String {
+    let state = say.say(&format!("delivery-{}", delivery.state));
+    match delivery.reason {
+        Some(reason) => format!("{state}: {}", say.say(&format!("mail-reason-{reason}"))),
+        None => state,
+    }
+}
+
+/// A refusal as a page.
+pub(super) fn problem(web: &Web, problem: &Problem) -> Response {
+    let mut frame = web.frame("landing-title");
+    frame.title.clone_from(&problem.title);
+    let mut response =
+        page(problem.status, &Refused { frame, title: &problem.title, detail: &problem.detail });
+    if let Some(wait_s) = problem.retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s.max(1)));
+    }
+    response
+}

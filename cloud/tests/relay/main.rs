@@ -1,0 +1,10 @@
+//! The cloud as a whole: real HTTP over sockets, real mail into a Maildir or over SMTP, a real
+//! database on disk.
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod faults;
+mod flow;
+mod forms;
+mod refusals;
+mod smtp;
+mod support;
