@@ -8,7 +8,7 @@ use crate::{
 };
 use mail_parser::{MessageParser, MimeHeaders as _, PartType};
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::interval};
 
 /// How often the folder is looked at.
 const LOOK_S: u64 = 20;
@@ -104,6 +104,7 @@ pub async fn look(folder: &Path, store: &dyn Store) -> io::Result<usize> {
 
 /// Looks again and again until told to stop.
 pub async fn run(folder: std::path::PathBuf, store: Arc<dyn Store>, mut stop: watch::Receiver<bool>) {
+    let mut schedule = interval(Duration::from_secs(LOOK_S));
     while !*stop.borrow() {
         match look(&folder, &*store).await {
             Ok(0) => {}
@@ -111,7 +112,7 @@ pub async fn run(folder: std::path::PathBuf, store: Arc<dyn Store>, mut stop: wa
             Err(error) => tracing::warn!(%error, "the Maildir of bounces cannot be read"),
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(LOOK_S)) => {}
+            _ = schedule.tick() => {}
             _ = stop.changed() => {}
         }
     }

@@ -102,8 +102,11 @@ fn folded(address: &Address) -> Vec<u8> {
 /// How often a requester asks. Kept in memory only: who asked is nobody's business afterwards.
 pub struct Requesters {
     cap: u32,
-    seen: Mutex<(i64, HashMap<u128, (u32, u32)>)>,
+    seen: Mutex<Seen>,
 }
+
+/// The window, and for each requester the counts of the window before and of this one.
+type Seen = (i64, HashMap<u128, (u32, u32)>);
 
 impl Requesters {
     /// At most `cap` requests in ten minutes.

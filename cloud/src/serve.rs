@@ -138,12 +138,13 @@ pub async fn until_signal(config: Config) -> Result<(), ServeError> {
 }
 
 async fn tidy(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+    let mut schedule = tokio::time::interval(Duration::from_secs(TIDY_S));
     while !*stop.borrow() {
         if let Err(error) = store.tidy(clock.now_s()).await {
             tracing::error!(error = %crate::worker::chain(&error), "what is over could not be forgotten");
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(TIDY_S)) => {}
+            _ = schedule.tick() => {}
             _ = stop.changed() => {}
         }
     }

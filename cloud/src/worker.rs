@@ -13,7 +13,10 @@ use crate::{
 };
 use latchkey_look::Catalogue;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 /// A claim lasts longer than the longest conversation with a mail server.
 pub const LEASE_S: i64 = 600;
@@ -56,8 +59,11 @@ impl Worker {
             }
             let pause = self.pause_s().await;
             tokio::select! {
-                () = self.bell.notified() => {}
-                () = tokio::time::sleep(Duration::from_secs(pause)) => self.transport.rest().await,
+                rung = timeout(Duration::from_secs(pause), self.bell.notified()) => {
+                    if rung.is_err() {
+                        self.transport.rest().await;
+                    }
+                }
                 _ = stop.changed() => {}
             }
         }

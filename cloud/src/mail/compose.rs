@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn a_device_time_is_shown_as_the_device_shows_it() {
-        assert_eq!(device_time(1_795_368_180, 60).as_deref(), Some("2026-11-22 17:43 (UTC+01:00)"));
-        assert_eq!(device_time(1_795_368_180, -210).as_deref(), Some("2026-11-22 13:13 (UTC-03:30)"));
+        assert_eq!(device_time(1_795_369_380, 60).as_deref(), Some("2026-11-22 18:43 (UTC+01:00)"));
+        assert_eq!(device_time(1_795_369_380, -210).as_deref(), Some("2026-11-22 14:13 (UTC-03:30)"));
         assert_eq!(device_time(0, 0), None);
         assert_eq!(device_time(-1, 0), None);
         assert_eq!(device_time(i64::MAX, 840), None);

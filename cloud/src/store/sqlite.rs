@@ -77,9 +77,8 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         (APPLICATION_ID, _) => {}
         _ => return Err(StoreError::Foreign),
     }
-    let told: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .or_else(|error| Err(as_damage(error)))?;
+    let told: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(as_damage)?;
     if told != "ok" {
         return Err(StoreError::Damaged(told));
     }

@@ -117,7 +117,8 @@ impl Gate {
                 Err(error) => {
                     // Out of files, mostly: what ends in the meantime makes room.
                     tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    let then = tokio::time::Instant::now() + Duration::from_millis(100);
+                    tokio::time::sleep_until(then).await;
                 }
             }
         }

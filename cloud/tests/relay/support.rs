@@ -121,12 +121,13 @@ impl Cloud {
     }
 
     pub async fn until(&self, id: &str, done: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
         for _ in 0..3000 {
             let shown = self.show(id).await;
             if done(&shown) {
                 return shown;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            looks.tick().await;
         }
         panic!("the mail's state did not come: {}", self.show(id).await);
     }
