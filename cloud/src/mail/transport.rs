@@ -236,6 +236,8 @@ fn log(error: &SmtpError, at: &str) {
     match error.status() {
         Some(code) => tracing::warn!(%code, at, "the mail server refuses"),
         None if error.is_timeout() => tracing::warn!(at, "the mail server does not answer in time"),
+        // An answer that cannot be read may hold anything.
+        None if error.is_response() => tracing::warn!(at, "the mail server's answer cannot be read"),
         None => tracing::warn!(at, %error, "the mail server cannot be reached"),
     }
 }
