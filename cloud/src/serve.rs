@@ -63,6 +63,8 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     /// What it works with.
     pub relay: Arc<Relay>,
+    /// Makes the workers look at the queue at once, as after a step of the clock.
+    pub bell: Arc<Notify>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -103,7 +105,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
     let web = Web {
         relay: relay.clone(),
         say,
-        bell,
+        bell: bell.clone(),
         requesters: Arc::new(Requesters::new(config.limits.requester_per_10_min)),
         config: config.clone(),
         clock,
@@ -117,7 +119,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         addresses.push(listener.local_addr().map_err(|source| ServeError::Listen { address, source })?);
         tasks.spawn(gate.clone().run(listener, stopped.clone()));
     }
-    Ok(Running { addresses, relay, stop, tasks })
+    Ok(Running { addresses, relay, bell, stop, tasks })
 }
 
 /// Serves until SIGTERM or SIGINT.
