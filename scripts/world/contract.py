@@ -41,8 +41,8 @@ class Contract:
                     continue
                 where = f"{method.upper()} {path}"
                 name = operation.get("operationId")
-                if not name or name in names:
-                    raise Broken(f"{where}: an operationId of its own is missing")
+                if name and name in names:
+                    raise Broken(f"{where}: its operationId is another operation's, too")
                 names.add(name)
                 for status, answer in operation["responses"].items():
                     if not self.follow(answer).get("description"):
