@@ -44,6 +44,8 @@ need_packages() {
     ((${#missing[@]})) || return 0
     step "Installing ${missing[*]}"
     local get=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o APT::Acquire::Retries=3)
+    # Another one may be at work, on a machine that has just started.
+    get+=(-o DPkg::Lock::Timeout=300)
     get+=(install -y --no-install-recommends "${missing[@]}")
     if ! as_root "${get[@]}" >"$_install_log" 2>&1; then
         # The lists of a fresh machine are empty, and those of an old one name versions that are gone.
@@ -68,6 +70,28 @@ first_package() {
         fi
     done
     echo "$1"
+}
+
+# board_value FILE SECTION KEY: a value of a board file or of what it inherits, without its quotes.
+# Empty if there is none. Values stand on one line there.
+board_value() {
+    local file=$1 value base
+    value=$(_toml_value "$file" "$2" "$3")
+    if [[ -z $value ]]; then
+        base=$(_toml_value "$file" '' inherits)
+        if [[ -n $base ]]; then value=$(board_value "$(dirname "$file")/$base" "$2" "$3"); fi
+    fi
+    printf '%s' "$value"
+}
+_toml_value() {
+    awk -v wanted="$2" -v key="$3" '
+        /^\[/ { section = $0; sub(/^\[/, "", section); sub(/\].*/, "", section); next }
+        section == wanted && $1 == key && $2 == "=" {
+            sub(/^[^=]*= */, "")
+            if (/^"/) { sub(/^"/, ""); sub(/".*/, "") } else { sub(/ *#.*/, "") }
+            print
+            exit
+        }' "$1"
 }
 
 # need_rust: a Rust toolchain, with a linker.

@@ -92,6 +92,9 @@ pub struct PasswordHash {
 /// choice of the OWASP Password Storage Cheat Sheet).
 const HASH_WORK_MIN: u32 = 7168 * 5;
 
+/// What a board file says to those who build for the board. `scripts/build` checks it.
+const OF_THE_BUILD: [&str; 3] = ["build.target", "build.size_max_kib", "build.cpu"];
+
 impl Config {
     /// Reads a board file, what it inherits, and a settings file over them.
     pub fn read(board: &Path, settings: Option<&Path>) -> Result<Self, Faults> {
@@ -106,6 +109,9 @@ impl Config {
             limits: limits(&mut layers),
         };
         let proxied = proxied(&mut layers, &config.paths.runtime);
+        for name in OF_THE_BUILD {
+            layers.skip(name);
+        }
         layers.finish()?;
         Ok(Self { proxied, ..config })
     }

@@ -76,6 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--dir", type=Path)
+    parser.add_argument("--board", default="host", help="the name of the recorder's file in board/")
     parser.add_argument("--programs", type=Path, required=True)
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -83,7 +84,8 @@ def main() -> int:
     folder = (options.dir or Path(tempfile.mkdtemp(prefix="latchkey-demo-"))).resolve()
     ended = 1
     try:
-        with World(folder, options.programs.resolve(), tell=lambda what: say(f"  starting: {what}")) as world:
+        programs = options.programs.resolve()
+        with World(folder, programs, tell=lambda what: say(f"  starting: {what}"), board=options.board) as world:
             world.start()
             if options.check:
                 ended = check(world)

@@ -265,7 +265,7 @@ class Cloud:
 class Recorder:
     """`latchkeyd` on its board, factory-new unless its folder has a state already."""
 
-    def __init__(self, programs: Path, folder: Path, https_port: int, http_port: int, serial: str):
+    def __init__(self, programs: Path, folder: Path, https_port: int, http_port: int, serial: str, board: str):
         self.program = programs / "latchkeyd"
         self.folder, self.https_port, self.http_port = folder, https_port, http_port
         self.state = folder / "state"
@@ -280,10 +280,10 @@ class Recorder:
         self.settings.write_text(
             f'[device]\nserial = "{serial}"\n\n'
             f'[paths]\nstate = "{self.state}"\nruntime = "{self.runtime}"\n\n'
-            f"[lan]\nhttps_port = {https_port}\nhttp_port = {http_port}\n\n"
+            f'[lan]\ninterfaces = ["lo"]\nhttps_port = {https_port}\nhttp_port = {http_port}\n\n'
             f"[console]\nuids = [{0 if self.can_reboot else os.geteuid()}]\n"
         )
-        self.arguments = ["--board", TOP / "board/host.toml", "--settings", self.settings]
+        self.arguments = ["--board", TOP / f"board/{board}.toml", "--settings", self.settings]
 
     def identify(self, cloud: Cloud):
         """As in the factory: the recorder makes its key, the cloud signs it, the recorder keeps that."""
@@ -374,7 +374,7 @@ class MailCatcher:
 class World:
     """Cloud, mail catcher and recorder, below one folder."""
 
-    def __init__(self, folder: Path, programs: Path, tell=lambda _text: None):
+    def __init__(self, folder: Path, programs: Path, tell=lambda _text: None, board: str = "host"):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.tell = folder, tell
         saved = folder / "ports.json"
@@ -396,6 +396,7 @@ class World:
             self.ports["recorder"],
             self.ports["recorder's port without TLS"],
             serial="LK-DEMO-0001",
+            board=board,
         )
         saved.write_text(json.dumps(self.ports))
 
