@@ -86,7 +86,7 @@ class InAWorld(unittest.TestCase):
 
     def mailed_code(self) -> str:
         """The code in the next mail."""
-        mail = self.world.mail.next_mail()
+        self.mail = mail = self.world.mail.next_mail()
         self.assertEqual(mail["to"], [EMAIL])
         codes = re.findall(r"^\s*(\d{8})\s*$", mail["text"], re.MULTILINE)
         self.assertEqual(len(codes), 1, mail["text"])

@@ -1,5 +1,7 @@
 """The whole way by mouse, every page checked in every look."""
 
+from base64 import b64encode
+
 from browser import PHONE
 from cases import EMAIL, MAIN, NEXT_PASSWORD, PASSWORD, InAWorld
 from check import decode
@@ -114,8 +116,9 @@ class ByMouse(InAWorld):
         phone.look("mails")
         phone.follow("main li a")
         phone.look("mail")
-        phone.open(f"{self.world.mail.address}mail/1/html")
-        phone.must_say(code, tag)
+        # The mailbox keeps a mail's HTML from running scripts, axe's too: it is looked at by itself.
+        phone.open(f"data:text/html;charset=utf-8;base64,{b64encode(self.mail['html'].encode()).decode()}")
+        phone.must_say(code[:4], code[4:], tag)
         phone.look("mail-as-html")
         return code
 

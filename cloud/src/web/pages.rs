@@ -211,7 +211,7 @@ fn drawn<'a>(web: &'a Web, shown: &Shown) -> Status<'a> {
     let wait_s = body.resend.after_s;
     let time = say.say_with("time-seconds", &[("count", wait_s.into())]);
     let mut frame = web.frame("status-title");
-    frame.refresh_s = Some(if queued { 5 } else { 30 });
+    frame.refresh_s = queued.then_some(5);
     Status {
         frame,
         tag: body.tag,
