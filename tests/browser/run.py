@@ -25,7 +25,7 @@ GOOD_ONES = {
     "mouse-*-new-password-phone-dark": "recorder-new-password",
     "phone-*-relay-phone-light": "cloud-relay",
     "phone-*-status-phone-light": "cloud-status",
-    "phone-*-mail-phone-light": "mail",
+    "phone-*-mail-as-html-phone-light": "mail",
 }
 
 
