@@ -77,6 +77,8 @@ struct Status<'a> {
     version: String,
     deliveries: Vec<(String, String)>,
     with_code: bool,
+    /// Nothing more will happen by itself: the mail came back or was given up.
+    is_over: bool,
     queued: bool,
     facts: Vec<(String, String)>,
     resend_possible: bool,
@@ -231,6 +233,7 @@ fn drawn<'a>(web: &'a Web, shown: &Shown) -> Status<'a> {
         version: body.mail.version,
         deliveries,
         with_code,
+        is_over: !matches!(state, "accepted" | "queued"),
         queued,
         facts,
         resend_possible: body.resend.possible,

@@ -66,6 +66,12 @@ async fn never_is_not_tried_again_and_says_why() {
         let shown = cloud.past(&id, "queued").await;
         assert_eq!((&shown["mail"]["state"], &shown["mail"]["reason"]), (&"bounced".into(), &reason.into()));
         assert_eq!(server.mails().len(), 0);
+        let page = get(cloud.address(), &format!("/r/status/{id}")).await;
+        assert!(
+            page.body.contains("Try once more") && !page.body.contains("Open the mailbox"),
+            "{}",
+            page.body
+        );
         cloud.assert_keeps_no_secret();
     }
 }
