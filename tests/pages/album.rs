@@ -9,7 +9,6 @@ use latchkey::{
 
 pub struct Picture {
     pub name: &'static str,
-    pub status: StatusCode,
     pub html: String,
     /// Words that this state must show.
     pub says: &'static [&'static str],
@@ -20,7 +19,7 @@ struct Album(Vec<Picture>);
 impl Album {
     fn add(&mut self, name: &'static str, shown: &Shown, status: u16, says: &'static [&'static str]) {
         assert_eq!(shown.status.as_u16(), status, "{name}: {}", shown.location);
-        self.0.push(Picture { name, status: shown.status, html: shown.html().to_owned(), says });
+        self.0.push(Picture { name, html: shown.html().to_owned(), says });
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! `LATCHKEY_PAGES_DIR=folder` keeps the pages, with style sheet, script and QR code, to be looked at.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody reads a test from outside")]
 
 mod album;
 mod keys;
@@ -182,6 +183,7 @@ async fn the_heaviest_page_is_light() {
 
 /// Keeps the pages where a person asked for them.
 async fn keep(pictures: &[Picture]) {
+    #[expect(clippy::disallowed_methods, reason = "a person asks for the pages by the environment")]
     let Some(folder) = std::env::var_os("LATCHKEY_PAGES_DIR").map(std::path::PathBuf::from) else { return };
     std::fs::create_dir_all(folder.join("assets")).unwrap();
     for picture in pictures {

@@ -1,6 +1,7 @@
 //! Rules about the source itself, which neither the compiler nor the linter knows. Every rule is a
 //! pure function over a path and a text, and is shown here to catch a bad sample.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody reads a test from outside")]
 
 mod documents;
 mod source;
