@@ -87,6 +87,9 @@ pub struct Smtp {
     pub port: u16,
     /// TLS.
     pub tls: SmtpTls,
+    /// PEM certificates of the only authorities that may vouch for the server; without it, those
+    /// that this machine trusts.
+    pub ca: Option<PathBuf>,
     /// User and file of the password.
     pub login: Option<(String, PathBuf)>,
     /// The longest time for one step of the conversation, in seconds.
@@ -312,6 +315,7 @@ fn smtp(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Opt
         .optional("port", faults, |value| u16::try_from(value.number(1, 65535)?).map_err(|e| e.to_string()));
     let user = section.optional("user", faults, Value::text);
     let password = section.optional("password_file", faults, Value::text).map(|text| folder.join(text));
+    let ca = section.optional("ca_file", faults, Value::text).map(|text| folder.join(text));
     let timeout_s = section.optional("timeout_s", faults, |value| value.number(1, 60));
     let login = match (user, password) {
         (Some(user), Some(password)) => Some((user, password)),
@@ -324,6 +328,9 @@ fn smtp(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Opt
     if login.is_some() && tls == Some(SmtpTls::None) {
         section.fault("tls", "a password is not sent without TLS: \"required\" or \"starttls\"", faults);
     }
+    if ca.is_some() && tls == Some(SmtpTls::None) {
+        section.fault("ca_file", "checks nothing without TLS: \"required\" or \"starttls\"", faults);
+    }
     section.finish(faults);
     let tls = tls?;
     let usual = match tls {
@@ -331,7 +338,8 @@ fn smtp(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Opt
         SmtpTls::StartTls => 587,
         SmtpTls::None => 25,
     };
-    Some(Smtp { host: host?, port: port.unwrap_or(usual), tls, login, timeout_s: timeout_s.unwrap_or(30) })
+    let (port, timeout_s) = (port.unwrap_or(usual), timeout_s.unwrap_or(30));
+    Some(Smtp { host: host?, port, tls, ca, login, timeout_s })
 }
 
 fn limits(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Limits {
@@ -404,5 +412,19 @@ mod tests {
         let faults = Config::parse(&text, Path::new("")).unwrap_err();
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].field, "mail.smtp.tls");
+    }
+
+    #[test]
+    fn an_authority_is_of_no_use_without_tls() {
+        let smtp = |tls: &str| {
+            let server = format!("[mail.smtp]\nhost = \"h\"\ntls = \"{tls}\"\nca_file = \"ca.pem\"");
+            Config::parse(&GOOD.replace("maildir = \"mail\"", &server), Path::new("/srv"))
+        };
+        let config = smtp("starttls").unwrap();
+        let ca = Path::new("/srv/ca.pem");
+        assert!(matches!(config.mail.way, MailWay::Smtp(server) if server.ca.as_deref() == Some(ca)));
+        let faults = smtp("none").unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert_eq!((faults[0].line, faults[0].field.as_str()), (9, "mail.smtp.ca_file"));
     }
 }

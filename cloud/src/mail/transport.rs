@@ -11,11 +11,12 @@ use lettre::{
     transport::smtp::{
         Error as SmtpError,
         authentication::{Credentials, Mechanism},
-        client::{AsyncSmtpConnection, TlsParameters},
+        client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters},
         commands::{Data, Mail, Noop, Rcpt},
         extension::ClientId,
     },
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -48,6 +49,21 @@ pub enum TransportError {
         #[source]
         source: std::io::Error,
     },
+    /// The password's file is empty.
+    #[error("{0} is empty: write the SMTP password into it")]
+    NoPassword(PathBuf),
+    /// The authorities' file cannot be read.
+    #[error("cannot read the mail server's authorities from {path}")]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The authorities' file holds no certificate.
+    #[error("{0} holds no certificate: ca_file is a PEM file with at least one")]
+    NoCa(PathBuf),
     /// TLS cannot be set up.
     #[error("cannot set up TLS for SMTP")]
     Tls(#[from] SmtpError),
@@ -96,7 +112,7 @@ impl Transport {
         };
         let tls = match server.tls {
             SmtpTls::None => None,
-            SmtpTls::Required | SmtpTls::StartTls => Some(TlsParameters::new(server.host.clone())?),
+            SmtpTls::Required | SmtpTls::StartTls => Some(trust(&server)?),
         };
         let login = match &server.login {
             None => None,
@@ -105,7 +121,11 @@ impl Transport {
                     .await
                     .map_err(|source| TransportError::Password { path: path.clone(), source })?;
                 let text = Zeroizing::new(text);
-                Some(Credentials::new(user.clone(), text.trim_end_matches(['\r', '\n']).to_owned()))
+                let password = text.trim_end_matches(['\r', '\n']);
+                if password.is_empty() {
+                    return Err(TransportError::NoPassword(path.clone()));
+                }
+                Some(Credentials::new(user.clone(), password.to_owned()))
             }
         };
         let name = host.split(':').next().unwrap_or(host);
@@ -140,6 +160,24 @@ impl Transport {
     }
 }
 
+/// Whose certificates are believed, and for which name.
+fn trust(server: &Smtp) -> Result<TlsParameters, TransportError> {
+    let mut tls = TlsParameters::builder(server.host.clone());
+    if let Some(path) = &server.ca {
+        let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+        let certificates: Vec<CertificateDer<'_>> =
+            read.map_err(|source| TransportError::Ca { path: path.clone(), source })?;
+        if certificates.is_empty() {
+            return Err(TransportError::NoCa(path.clone()));
+        }
+        tls = tls.certificate_store(CertificateStore::None);
+        for certificate in certificates {
+            tls = tls.add_root_certificate(Certificate::from_der(certificate.to_vec())?);
+        }
+    }
+    Ok(tls.build()?)
+}
+
 /// Maildir: written in `tmp`, then moved to `new`, so that a reader never sees half a mail. The name
 /// is the mail's own: sent twice, it is there once.
 async fn deliver(folder: &Path, letter: &Letter, name: &str) -> std::io::Result<()> {
@@ -165,10 +203,16 @@ impl Client {
             return Sent::Refused(Reason::MailboxUnknown);
         };
         let step = Duration::from_secs(self.server.timeout_s);
-        let mut connection = match self.connect(step).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                log(&error, "connect");
+        let mut at = "connect";
+        // Greeting, handshake and login have no limit of their own in the client.
+        let mut connection = match timeout(step * 3, self.connect(step, &mut at)).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                log(&error, at);
+                return Sent::NotYet;
+            }
+            Err(_) => {
+                log_silence(at);
                 return Sent::NotYet;
             }
         };
@@ -183,7 +227,10 @@ impl Client {
                 log(&error, "envelope");
                 return self.refusal(&error, connection).await.unwrap_or(Sent::NotYet);
             }
-            Err(_) => return Sent::NotYet,
+            Err(_) => {
+                log_silence("envelope");
+                return Sent::NotYet;
+            }
         }
         // From here the server may have taken it whatever happens to the answer.
         match timeout(step * 2, connection.message(&letter.bytes)).await {
@@ -195,7 +242,10 @@ impl Client {
                 log(&error, "message");
                 self.refusal(&error, connection).await.unwrap_or(Sent::Uncertain)
             }
-            Err(_) => Sent::Uncertain,
+            Err(_) => {
+                log_silence("message");
+                Sent::Uncertain
+            }
         }
     }
 
@@ -211,7 +261,13 @@ impl Client {
         })
     }
 
-    async fn connect(&mut self, step: Duration) -> Result<AsyncSmtpConnection, SmtpError> {
+    /// A connection that is ready for a mail. `at` tells how far it came. Without the TLS that the
+    /// configuration asks for there is none: nothing is ever sent in the clear in its place.
+    async fn connect(
+        &mut self,
+        step: Duration,
+        at: &mut &'static str,
+    ) -> Result<AsyncSmtpConnection, SmtpError> {
         if let Some(mut kept) = self.connection.take()
             && let Ok(Ok(_)) = timeout(step, kept.command(Noop)).await
         {
@@ -222,9 +278,11 @@ impl Client {
         let mut connection =
             AsyncSmtpConnection::connect_tokio1(address, Some(step), &self.hello, at_once, None).await?;
         if let Some(tls) = self.tls.clone().filter(|_| self.server.tls == SmtpTls::StartTls) {
+            *at = "starttls";
             connection.starttls(tls, &self.hello).await?;
         }
         if let Some(login) = &self.login {
+            *at = "login";
             connection.auth(&[Mechanism::Plain, Mechanism::Login], login).await?;
         }
         Ok(connection)
@@ -234,12 +292,40 @@ impl Client {
 /// Servers put addresses into their replies: only the code is logged.
 fn log(error: &SmtpError, at: &str) {
     match error.status() {
+        Some(code) if at == "login" => {
+            tracing::warn!(%code, at, "the mail server refuses the login: look at user and password_file");
+        }
         Some(code) => tracing::warn!(%code, at, "the mail server refuses"),
-        None if error.is_timeout() => tracing::warn!(at, "the mail server does not answer in time"),
+        None if error.is_timeout() => log_silence(at),
+        None if is_tls(error) => tracing::warn!(
+            at,
+            %error,
+            "the mail server's TLS is not accepted, and nothing is sent without it: look at host and ca_file"
+        ),
+        None if error.is_client() => {
+            tracing::warn!(at, %error, "the mail server does not offer what the configuration asks for");
+        }
         // An answer that cannot be read may hold anything.
         None if error.is_response() => tracing::warn!(at, "the mail server's answer cannot be read"),
         None => tracing::warn!(at, %error, "the mail server cannot be reached"),
     }
+}
+
+fn log_silence(at: &str) {
+    tracing::warn!(at, "the mail server does not answer in time");
+}
+
+/// Whether TLS itself failed, as by a certificate of another authority or name.
+fn is_tls(error: &SmtpError) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        next = cause.source();
+    }
+    error.is_tls()
 }
 
 /// The class of a refusal by its enhanced status code (RFC 3463), or by the plain one.

@@ -49,34 +49,51 @@ pub enum TlsError {
         #[source]
         source: rustls::pki_types::pem::Error,
     },
+    /// The certificate's file holds none.
+    #[error("{0} holds no certificate: it is a PEM file of the certificate and its issuers")]
+    NoCertificate(PathBuf),
     /// Certificate and key do not fit.
-    #[error("the certificate and its key cannot be used")]
+    #[error("the certificate {certificate} cannot be used with the key {key}")]
+    Unusable {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// TLS itself.
+    #[error("TLS cannot be used")]
     Rustls(#[from] rustls::Error),
 }
 
 /// TLS as the configuration says; `None` behind a proxy.
 pub fn tls(config: &Config) -> Result<Option<TlsAcceptor>, TlsError> {
-    let pem = |path: PathBuf| move |source| TlsError::Pem { path, source };
-    let (chain, key) = match &config.http.tls {
+    let pem = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| TlsError::Pem { path, source }
+    };
+    let (certificate, key) = match &config.http.tls {
         Tls::Off => return Ok(None),
         Tls::SelfMade => {
-            let (certificate, key) = keys::web_certificate(&config.keys(), config.host.as_str())?;
-            let path = config.keys();
-            let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
-            let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
-            (chain.map_err(pem(path.join("web.crt")))?, key.map_err(pem(path.join("web.key")))?)
+            keys::web_certificate(&config.keys(), config.host.as_str())?;
+            (config.keys().join("web.crt"), config.keys().join("web.key"))
         }
-        Tls::Files { certificate, key } => {
-            let chain = CertificateDer::pem_file_iter(certificate).and_then(|items| items.collect());
-            let key_der = PrivateKeyDer::from_pem_file(key);
-            (chain.map_err(pem(certificate.clone()))?, key_der.map_err(pem(key.clone()))?)
-        }
+        Tls::Files { certificate, key } => (certificate.clone(), key.clone()),
     };
+    let chain = CertificateDer::pem_file_iter(&certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(pem(&certificate))?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate(certificate));
+    }
+    let key_der = PrivateKeyDer::from_pem_file(&key).map_err(pem(&key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_single_cert(chain, key_der);
+    let mut tls = tls.map_err(|source| TlsError::Unusable { certificate, key, source })?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(TlsAcceptor::from(Arc::new(tls))))
 }

@@ -19,7 +19,7 @@ async fn relayed(cloud: &Cloud) -> String {
 }
 
 /// Lets the cloud's time pass until a mail has left a state.
-async fn in_time(cloud: &Cloud, id: &str, state: &str) -> serde_json::Value {
+pub async fn in_time(cloud: &Cloud, id: &str, state: &str) -> serde_json::Value {
     cloud
         .until(id, |shown| {
             cloud.clock.pass(1);

@@ -2,9 +2,12 @@
 //! database on disk.
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod binary;
+mod doors;
 mod faults;
 mod flow;
 mod forms;
 mod refusals;
 mod smtp;
+mod submission;
 mod support;

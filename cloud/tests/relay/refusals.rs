@@ -10,6 +10,7 @@ use latchkey_cloud::{
 use latchkey_protocol::{
     Address, Addresses, CloudSecretKey, DeviceIdentity, Handle, Mode, digits, identity::IdentityRequest,
 };
+use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
 
 /// Every single bit of a sealed challenge: no mail, and one answer for all of them.
@@ -31,6 +32,51 @@ async fn no_flipped_bit_is_mailed_or_told_apart() {
     assert_eq!(cloud.mails().len(), 0);
     // The one without a flipped bit is good.
     cloud.relay(&digits::encode(&sealed)).await.id();
+}
+
+/// Of the two larger sizes, 256 bits each that are spread over the whole length by a fixed seed; with
+/// `LATCHKEY_ALL_BITS` set, all 2488 and 3000.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_flipped_bit_of_a_longer_one_is_mailed_or_told_apart() {
+    const SAMPLE: usize = 256;
+    #[expect(clippy::disallowed_methods, reason = "a test's own switch, no setting of the product")]
+    let all = std::env::var_os("LATCHKEY_ALL_BITS").is_some();
+    let cloud = Cloud::start().await;
+    let device = cloud.device().await;
+    let mut told = HashSet::new();
+    for (counter, (addresses, len)) in [(1, 311), (2, 375)].into_iter().enumerate() {
+        let mut challenge = device.challenge(1 + u32::try_from(counter).unwrap());
+        let address = |i: usize| Address::parse(&format!("{}{i}@mailbox.example", "o".repeat(60))).unwrap();
+        challenge.addresses = Addresses::new((0..addresses).map(address).collect()).unwrap();
+        let sealed = device.seal(&challenge).as_bytes().to_vec();
+        assert_eq!(sealed.len(), len);
+        let bits = len * 8;
+        let chosen: Vec<usize> = if all {
+            (0..bits).collect()
+        } else {
+            // One of each of 256 stretches.
+            let within = |i: usize, stretch: usize| {
+                let hash = Sha256::digest(format!("flipped bits, {len}, {i}"));
+                usize::from(hash[0]) * stretch / 256
+            };
+            (0..SAMPLE)
+                .map(|i| (i * bits / SAMPLE, (i + 1) * bits / SAMPLE, i))
+                .map(|(from, to, i)| from + within(i, to - from))
+                .collect()
+        };
+        assert_eq!(chosen.iter().collect::<HashSet<_>>().len(), if all { bits } else { SAMPLE });
+        for bit in chosen {
+            let mut changed = sealed.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let answer = cloud.relay(&digits::encode(&changed)).await;
+            assert_eq!(answer.problem(), (422, "unusable-qr".into()), "bit {bit} of {len} bytes");
+            told.insert(answer.body);
+        }
+        assert_eq!(cloud.mails().len(), 0);
+        // The one without a flipped bit opens.
+        assert!(cloud.running.as_ref().unwrap().relay.reopen(&sealed).await.unwrap().is_some());
+    }
+    assert_eq!(told.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

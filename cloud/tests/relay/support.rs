@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 
@@ -112,7 +112,7 @@ impl Cloud {
     }
 
     pub async fn show(&self, id: &str) -> serde_json::Value {
-        get(self.address(), &format!("/api/v1/relay/{id}")).await.json()
+        show(self.address(), id).await
     }
 
     /// Waits until the mail of a request has left a state.
@@ -121,15 +121,7 @@ impl Cloud {
     }
 
     pub async fn until(&self, id: &str, done: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        let mut looks = tokio::time::interval(Duration::from_millis(10));
-        for _ in 0..3000 {
-            let shown = self.show(id).await;
-            if done(&shown) {
-                return shown;
-            }
-            looks.tick().await;
-        }
-        panic!("the mail's state did not come: {}", self.show(id).await);
+        until(self.address(), id, done).await
     }
 
     /// The mails in the Maildir.
@@ -172,6 +164,77 @@ fn secrets() -> Vec<Vec<u8>> {
         CODE.to_be_bytes().to_vec(),
         CODE.to_le_bytes().to_vec(),
     ]
+}
+
+async fn show(address: SocketAddr, id: &str) -> serde_json::Value {
+    get(address, &format!("/api/v1/relay/{id}")).await.json()
+}
+
+/// Looks at a request until what it waits for is there.
+pub async fn until(
+    address: SocketAddr,
+    id: &str,
+    done: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    let mut looks = tokio::time::interval(Duration::from_millis(10));
+    for _ in 0..3000 {
+        let shown = show(address, id).await;
+        if done(&shown) {
+            return shown;
+        }
+        looks.tick().await;
+    }
+    panic!("the mail's state did not come: {}", show(address, id).await);
+}
+
+/// An authority that vouches for servers.
+pub struct Authority {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    pub certificate: rcgen::Certificate,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { issuer: rcgen::Issuer::new(params, key), certificate }
+    }
+
+    /// Certificate and key for a name or an IP address.
+    pub fn vouch(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// A server's side of TLS under a name.
+    pub fn acceptor(&self, name: &str) -> tokio_rustls::TlsAcceptor {
+        let (certificate, key) = self.vouch(name);
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        Arc::new(tls).into()
+    }
+
+    /// A client that believes this authority alone.
+    pub fn connector(&self) -> tokio_rustls::TlsConnector {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificate.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(tls).into()
+    }
 }
 
 /// Limits that a test does not meet by chance.
@@ -253,7 +316,11 @@ impl Answer {
 }
 
 pub async fn raw(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    ask(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+/// One request over a connection that is there.
+pub async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Answer {
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(request).await;
     let mut bytes = vec![];
