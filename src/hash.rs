@@ -1,10 +1,12 @@
 //! Argon2id, as the heart's hash jobs ask for it. Slow and large on purpose: it runs off the task, one
-//! at a time.
+//! at a time, and leaves no memory behind.
 
 use crate::recovery::{HashJob, HashOutcome};
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash,
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
+use zeroize::Zeroizing;
 
 /// What one hash costs, as the board says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,23 +34,58 @@ pub fn run(cost: HashCost, job: &HashJob) -> HashOutcome {
 
 fn make(cost: HashCost, password: &[u8], salt: &[u8; 16]) -> Option<HashOutcome> {
     let params = Params::new(cost.memory_kib, cost.passes, 1, None).ok()?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let phc = argon2.hash_password_with_salt(password, salt).ok()?;
+    let salt = Salt::new(salt).ok()?;
+    let phc = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).ok()?,
+        salt: Some(salt),
+        hash: Some(digest(Algorithm::Argon2id, Version::V0x13, params, password, &salt)?),
+    };
     Some(HashOutcome::Made(phc.to_string()))
 }
 
 fn compare(password: &[u8], phc: &str) -> Option<HashOutcome> {
-    use argon2::password_hash::Error;
     let parsed = PasswordHash::new(phc).ok()?;
+    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
+    let version = parsed.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
     let params = Params::try_from(&parsed).ok()?;
     if params.m_cost() > MEMORY_KIB_MAX || params.t_cost() > PASSES_MAX || params.p_cost() > 4 {
         return None;
     }
-    match Argon2::default().verify_password(password, &parsed) {
-        Ok(()) => Some(HashOutcome::Compared(true)),
-        Err(Error::PasswordInvalid) => Some(HashOutcome::Compared(false)),
-        Err(_) => None,
-    }
+    let (salt, wanted) = (parsed.salt?, parsed.hash?);
+    let found = digest(algorithm, version, params, password, &salt)?;
+    Some(HashOutcome::Compared(found == wanted)) // `Output` compares in constant time
+}
+
+fn digest(
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    password: &[u8],
+    salt: &[u8],
+) -> Option<Output> {
+    let mut blocks = memory(params.block_count())?;
+    let mut out = Zeroizing::new([0; Output::MAX_LENGTH]);
+    let out = out.get_mut(..params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN))?;
+    let argon2 = Argon2::new(algorithm, version, params);
+    argon2.hash_password_into_with_memory(password, salt, out, &mut blocks[..]).ok()?;
+    Output::new(out).ok()
+}
+
+/// glibc keeps what is freed for the thread that had it, up to this size (`DEFAULT_MMAP_THRESHOLD_MAX`
+/// for 64 bits; mallopt(3)): with a few threads, several times the memory of one hash for ever. Larger
+/// pieces go back to the kernel at once.
+const KEPT_BYTES_MAX: usize =
+    if cfg!(all(target_env = "gnu", target_pointer_width = "64")) { 32 << 20 } else { 0 };
+
+/// Memory for one hash, that is the kernel's again as soon as it is dropped. What is reserved beyond it
+/// is never touched, so it takes none.
+fn memory(blocks: usize) -> Option<Vec<Block>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(blocks.max(KEPT_BYTES_MAX / Block::SIZE + 1)).ok()?;
+    memory.resize(blocks, Block::new());
+    Some(memory)
 }
 
 #[cfg(test)]
