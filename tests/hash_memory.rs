@@ -24,9 +24,9 @@ fn resident_kib(what: &str) -> u64 {
 }
 
 /// One thread that hashes whenever it is told to, and lives until nobody can tell it any more.
-fn hasher() -> (mpsc::Sender<()>, mpsc::Receiver<HashOutcome>, thread::JoinHandle<()>) {
-    let (ask, asked) = mpsc::channel();
-    let (answer, answers) = mpsc::channel();
+fn hasher() -> (mpsc::SyncSender<()>, mpsc::Receiver<HashOutcome>, thread::JoinHandle<()>) {
+    let (ask, asked) = mpsc::sync_channel(1);
+    let (answer, answers) = mpsc::sync_channel(1);
     let work = move || {
         while let Ok(()) = asked.recv() {
             let password = Password::new("correct horse battery".to_owned());
