@@ -114,3 +114,22 @@ fn a_request_for_an_identity_is_printed_and_a_foreign_identity_is_refused() {
     assert!(said(&output).contains("not an identity file"), "{}", said(&output));
     assert!(!folder.0.join("state/identity.json").exists());
 }
+
+#[test]
+fn folders_that_it_makes_on_the_way_let_others_pass_to_its_sockets() {
+    let folder = Folder::new("/dev/shm", "above");
+    let state = folder.0.join("vendor/latchkey/state");
+    let settings = folder.settings(&format!(
+        "[device]\nserial = \"LK-1\"\n[paths]\nstate = {:?}\nruntime = {:?}\n",
+        state,
+        folder.0.join("run")
+    ));
+    let output = latchkeyd(&["identity", "request"], &settings);
+    assert!(output.status.success(), "{}", said(&output));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(mode(&state.join("device.key")), 0o600);
+    for above in [folder.0.join("vendor"), folder.0.join("vendor/latchkey")] {
+        assert_eq!(mode(&above), 0o755, "{}", above.display());
+    }
+}

@@ -143,7 +143,7 @@ impl Requesters {
 }
 
 /// An IPv4 address, or the /64 that one IPv6 subscriber has.
-fn network(ip: IpAddr) -> u128 {
+pub(crate) fn network(ip: IpAddr) -> u128 {
     match ip.to_canonical() {
         IpAddr::V4(v4) => u128::from(v4.to_bits()) + 1,
         IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,

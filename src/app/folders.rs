@@ -6,9 +6,9 @@ use nix::{
     unistd::Uid,
 };
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -85,14 +85,10 @@ pub fn lock(path: &Path) -> Result<Flock<File>, FolderError> {
 fn open(path: &Path, mode: u32) -> Result<RealDisk, FolderError> {
     let failed = |source| FolderError::Open { path: path.to_owned(), source };
     if !path.exists() {
-        // What is above may be anyone's; only the folder itself gets the mode.
         if let Some(above) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(failed)?;
+            make_above(above).map_err(failed)?;
         }
-        fs::create_dir(path).map_err(failed)?;
-        // Not by mkdir's mode, which the umask cuts down.
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+        make_one(path, mode).map_err(failed)?;
     }
     let disk = RealDisk::open(path).map_err(failed)?;
     let (uid, mode) = disk.owner_and_mode().map_err(failed)?;
@@ -105,11 +101,27 @@ fn open(path: &Path, mode: u32) -> Result<RealDisk, FolderError> {
     Ok(disk)
 }
 
+/// Makes what is missing above a folder, so that others can pass through it to the folder's sockets.
+fn make_above(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.exists() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_above(above)?;
+    }
+    make_one(path, 0o755)
+}
+
+/// A folder with a mode that is not mkdir's, which the umask cuts down.
+fn make_one(path: &Path, mode: u32) -> io::Result<()> {
+    fs::create_dir(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     struct Temporary(PathBuf);
 

@@ -11,7 +11,10 @@ use latchkey::{
         Action, BootId, Context as HeartContext, Effect, GrantToken, Limits, Now, Pending, Record, Reply,
         Request, RequestId, SessionToken, State, Stored, StoredPending, StoredRecord,
     },
-    web::{Ask, Caller, Context, Device, Drawing, Entry, Form, Heart, Rules, pages, routes::Page},
+    web::{
+        Ask, Caller, Context, Device, Drawing, Entry, Form, Heart, Rules, pages, routes::Page,
+        same_link::OffLink,
+    },
 };
 use latchkey_look::Catalogue;
 use latchkey_protocol::{CloudSecretKey, DeviceIdentity, Door, Handle, Host, Message, Mode, ParsedChallenge};
@@ -161,6 +164,11 @@ impl Recorder {
             cloud,
             identity,
         }
+    }
+
+    /// From now on the browser is behind a router.
+    pub fn leave_the_link(&mut self) {
+        self.caller.link = Err(OffLink::OtherNetwork);
     }
 
     /// Looks at a page.

@@ -79,6 +79,21 @@ async fn a_stranger_sees_nothing_of_the_inside() {
 }
 
 #[tokio::test]
+async fn off_the_link_the_sign_in_page_tells_no_address_and_why_there_is_no_reset() {
+    let mut recorder = Recorder::new(Made::default());
+    recorder.activate("olivia@example.com").await;
+    recorder.post(Page::SignOut, "").await;
+    let here = recorder.get(Page::SignIn, "").await;
+    assert!(here.html().contains("o***a@e***e.com"));
+    recorder.leave_the_link();
+    for shown in [recorder.get(Page::SignIn, "").await, recorder.post(Page::SignIn, "password=x").await] {
+        assert!(!shown.html().contains("o***a@e***e.com"));
+        let title = recorder.ctx.catalogue.say("problem-not-on-this-network-title");
+        assert!(shown.html().contains(&title), "{title}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_has_ended_leads_to_sign_in_and_says_so() {
     let mut recorder = Recorder::new(Made::default());
     recorder.activate("olivia@example.com").await;

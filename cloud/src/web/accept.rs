@@ -3,6 +3,7 @@
 use crate::{
     config::{Config, Tls},
     keys::{self, KeysError},
+    limits::network,
 };
 use axum::{Router, body::Body, http::Request};
 use hyper::body::Incoming;
@@ -27,7 +28,7 @@ use tower::ServiceExt as _;
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 2048;
-/// Connections at a time from one IP address that is not a trusted proxy.
+/// Connections at a time from one IP address, or one /64 of IPv6, that is no trusted proxy's.
 const CONNECTIONS_EACH_MAX: usize = 64;
 const HANDSHAKE_S: u64 = 10;
 /// For the head of a request, and for the pause before the next one.
@@ -107,7 +108,8 @@ pub struct Gate {
     router: Router,
     tls: Option<TlsAcceptor>,
     proxies: Vec<IpAddr>,
-    open: Mutex<HashMap<IpAddr, usize>>,
+    /// By [`network`]: one subscriber has a whole /64 of addresses.
+    open: Mutex<HashMap<u128, usize>>,
 }
 
 impl Gate {
@@ -147,13 +149,14 @@ impl Gate {
         let ip = peer.ip().to_canonical();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = open.values().sum();
-        let each = open.get(&ip).copied().unwrap_or_default();
+        let from = network(ip);
+        let each = open.get(&from).copied().unwrap_or_default();
         if all >= CONNECTIONS_MAX || (each >= CONNECTIONS_EACH_MAX && !self.proxies.contains(&ip)) {
             return None;
         }
-        open.insert(ip, each + 1);
+        open.insert(from, each + 1);
         drop(open);
-        Some(Place { gate: self, ip })
+        Some(Place { gate: self, from })
     }
 
     async fn connection(
@@ -219,17 +222,39 @@ impl Gate {
 /// A connection's place in the count.
 struct Place {
     gate: Arc<Gate>,
-    ip: IpAddr,
+    from: u128,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.gate.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.ip) {
+        if let Some(count) = open.get_mut(&self.from) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.ip);
+                open.remove(&self.from);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+    use super::*;
+
+    #[test]
+    fn a_subscriber_with_many_addresses_has_no_more_connections_than_one_with_one() {
+        let proxy: IpAddr = "2001:db8:9::1".parse().unwrap();
+        let gate = Arc::new(Gate::new(Router::new(), None, vec![proxy]));
+        let admit = |text: String| gate.clone().admit(SocketAddr::new(text.parse().unwrap(), 50_000));
+        let places: Vec<_> =
+            (1..=CONNECTIONS_EACH_MAX).map(|at| admit(format!("2001:db8::{at:x}")).unwrap()).collect();
+        assert!(admit("2001:db8::ffff".into()).is_none(), "the same /64");
+        assert!(admit("2001:db8:0:1::1".into()).is_some(), "another one");
+        assert!(admit("192.0.2.1".into()).is_some());
+        drop(places);
+        assert!(admit("2001:db8::ffff".into()).is_some());
+        let kept: Vec<_> = (0..2 * CONNECTIONS_EACH_MAX).filter_map(|_| admit(proxy.to_string())).collect();
+        assert_eq!(kept.len(), 2 * CONNECTIONS_EACH_MAX, "a trusted proxy speaks for many");
     }
 }

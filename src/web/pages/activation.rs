@@ -63,10 +63,14 @@ impl<'a> Visit<'a> {
     }
 
     fn sign_in_with(&self, query: &Form, wrong: Wrong) -> Response {
-        let emails = self.emails();
-        let why_not = match words::not_offered(self.seen.reset_by_email) {
-            Some(refusal) => Problem::of(&Fault::Heart(refusal), &self.ctx.catalogue).title,
-            None => String::new(),
+        // Even masked, the address is nobody's business off the link: there the page says why not.
+        let fault = match self.caller.must_be_on_link() {
+            Err(off_link) => Some(off_link),
+            Ok(()) => words::not_offered(self.seen.reset_by_email).map(Fault::Heart),
+        };
+        let (emails, why_not) = match fault {
+            Some(fault) => (String::new(), Problem::of(&fault, &self.ctx.catalogue).title),
+            None => (self.emails(), String::new()),
         };
         wrong.answer(|errors| {
             let notices = self.done(query);
