@@ -86,7 +86,14 @@ pub async fn look(folder: &Path, store: &dyn Store) -> io::Result<usize> {
                 Ok(read(&bytes))
             }
         };
-        let report = tokio::task::spawn_blocking(read_it).await.map_err(io::Error::other)??;
+        let report = match tokio::task::spawn_blocking(read_it).await.map_err(io::Error::other)? {
+            Ok(report) => report,
+            // What cannot be read must not keep the reports behind it from being read.
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a report of a bounce cannot be read");
+                continue;
+            }
+        };
         if let Some(report) = report {
             match store.bounce(report.token, report.reason).await {
                 Ok(true) => marked += 1,

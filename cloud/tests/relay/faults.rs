@@ -107,6 +107,7 @@ async fn a_mail_that_comes_back_is_told() {
          Reporting-MTA: dns; mx\r\n\r\nAction: failed\r\nStatus: 5.2.2\r\n\r\n--b--\r\n"
     );
     let folder = cloud.folder.0.join("bounces");
+    std::fs::create_dir_all(folder.join("new/0-no-file")).unwrap();
     std::fs::create_dir_all(folder.join("new")).unwrap();
     std::fs::write(
         folder.join("new/1"),
