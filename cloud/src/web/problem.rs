@@ -60,12 +60,12 @@ pub(super) fn of(say: &Catalogue, stop: &Stop) -> Problem {
         Stop::Refusal(Refusal::OtherService(host)) => host.to_string(),
         _ => String::new(),
     };
-    let detail = say.say_with(&format!("problem-{kind}-detail"), &[("host", host.into())]);
+    let detail = say.say_with(&format!("refusal-{kind}-detail"), &[("host", host.into())]);
     let detail = match retry_after_s {
         Some(wait_s) => format!("{detail} {}", wait(say, wait_s)),
         None => detail,
     };
-    Problem { status, kind, title: say.say(&format!("problem-{kind}")), detail, retry_after_s }
+    Problem { status, kind, title: say.say(&format!("refusal-{kind}")), detail, retry_after_s }
 }
 
 /// "Try again in ...", in one unit, rounded up.
@@ -76,7 +76,7 @@ fn wait(say: &Catalogue, wait_s: i64) -> String {
         _ => ("time-hours", wait_s.div_euclid(3600) + 1),
     };
     let time = say.say_with(unit, &[("count", count.into())]);
-    say.say_with("problem-retry", &[("time", time.into())])
+    say.say_with("refusal-retry", &[("time", time.into())])
 }
 
 impl IntoResponse for Problem {

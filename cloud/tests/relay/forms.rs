@@ -38,7 +38,7 @@ async fn pages_are_locked_down_and_ask_for_nothing() {
         assert!(!page.body.contains("type=\"password\"") && !page.body.contains("<script>"), "{path}");
         assert!(!page.body.contains(" style="), "{path}");
         let missing = page.body.split('>').any(|t| {
-            ["landing-", "scan-", "status-", "problem-"].iter().any(|k| t.trim_start().starts_with(k))
+            ["landing-", "scan-", "status-", "refusal-"].iter().any(|k| t.trim_start().starts_with(k))
         });
         assert!(!missing, "{path}: a sentence is missing: {}", page.body);
     }
