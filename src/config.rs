@@ -13,6 +13,7 @@ use crate::recovery::Limits;
 use layers::Layers;
 use std::{
     fmt,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -66,6 +67,8 @@ pub struct Lan {
     pub http_port: u16,
     /// Host names besides the device's own addresses that browsers may use, in lowercase.
     pub names: Vec<String>,
+    /// Addresses on the link that are a router's, which masquerades, and whom no route names.
+    pub not_peers: Vec<IpAddr>,
 }
 
 /// The door for the recorder's own web server.
@@ -180,7 +183,11 @@ fn lan(layers: &mut Layers) -> Lan {
     let names = layers.list_or_empty("lan.names", right, |value| {
         value.text().map(|name| name.to_ascii_lowercase()).filter(|name| is_host_name(name))
     });
-    Lan { interfaces, https_port, http_port, names }
+    let right = "a list of addresses of routers on the link, such as [\"192.168.1.1\"], or []";
+    let not_peers = layers.list_or_empty("lan.not_peers", right, |value| {
+        value.text().and_then(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_canonical())
+    });
+    Lan { interfaces, https_port, http_port, names, not_peers }
 }
 
 fn is_host_name(name: &str) -> bool {

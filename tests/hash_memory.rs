@@ -50,7 +50,10 @@ fn hashes_on_several_threads_take_the_memory_of_one_and_leave_none() {
     let (after_kib, peak_kib) = (resident_kib("VmRSS"), resident_kib("VmHWM"));
     assert!(after_kib < before_kib + BESIDE_KIB, "left behind: {} KiB", after_kib.saturating_sub(before_kib));
     let peak_above_kib = peak_kib - before_kib;
-    assert!(peak_above_kib + BESIDE_KIB >= u64::from(COST.memory_kib), "measured nothing: {peak_above_kib} KiB");
+    assert!(
+        peak_above_kib + BESIDE_KIB >= u64::from(COST.memory_kib),
+        "measured nothing: {peak_above_kib} KiB"
+    );
     assert!(peak_above_kib < u64::from(COST.memory_kib) + BESIDE_KIB, "at the peak: {peak_above_kib} KiB");
     for (ask, _, thread) in hashers {
         drop(ask);

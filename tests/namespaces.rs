@@ -188,7 +188,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(network: &Network) -> Self {
+    fn start(network: &Network, lan: &str) -> Self {
         // On tmpfs, where the daemon insists that pending challenges are.
         let folder = PathBuf::from(format!("/dev/shm/{}", network.tag));
         fs::create_dir_all(folder.join("state")).unwrap();
@@ -196,7 +196,7 @@ impl Daemon {
         let base = concat!(env!("CARGO_MANIFEST_DIR"), "/board/base.toml");
         let settings = format!(
             "[device]\nserial = \"LK-NET\"\n[paths]\nstate = \"{0}/state\"\nruntime = \"{0}/run\"\n\
-             [lan]\ninterfaces = [\"lan0\"]\nhttps_port = 443\nhttp_port = 80\n",
+             [lan]\ninterfaces = [\"lan0\"]\nhttps_port = 443\nhttp_port = 80\n{lan}",
             folder.display()
         );
         fs::write(folder.join("settings.toml"), settings).unwrap();
@@ -254,7 +254,7 @@ fn assert_off_link((status, problem): (u16, Value), reason: &str) {
 
 /// A neighbour may, a stranger may not, by every address that the device has.
 fn try_both(network: &Network) {
-    let _daemon = Daemon::start(network);
+    let _daemon = Daemon::start(network, "");
     let (v4, v6) = ("192.168.77.10", "[fd77::10]");
     let activation = format!(r#"{{"password":"{PASSWORD}","reserved_email":"owner@example.com"}}"#);
     let far_v4 = if network.masquerading { "gateway" } else { "other-network" };
@@ -322,4 +322,63 @@ fn behind_a_router_that_masquerades() {
     if can_build_networks() {
         try_both(&Network::build(true));
     }
+}
+
+/// However the device knows the router: one of two default routes, a default route in halves, a table of
+/// its own, a route to somewhere else, a next hop of the other family.
+#[test]
+fn a_masquerading_router_is_known_by_any_route() {
+    if !can_build_networks() {
+        return;
+    }
+    let network = Network::build(true);
+    let _daemon = Daemon::start(&network, "");
+    let v4 = "192.168.77.10";
+    let at_device = |commands: &[&str]| {
+        for command in commands {
+            network.at("device", &command.split(' ').collect::<Vec<_>>());
+        }
+    };
+    for (add, remove) in [
+        (
+            &["ip route replace default nexthop via 192.168.77.99 dev lan0 weight 1 \
+                 nexthop via 192.168.77.1 dev lan0 weight 1"][..],
+            &["ip route delete default"][..],
+        ),
+        (
+            &["ip route add 0.0.0.0/1 via 192.168.77.1", "ip route add 128.0.0.0/1 via 192.168.77.1"],
+            &["ip route delete 0.0.0.0/1", "ip route delete 128.0.0.0/1"],
+        ),
+        (
+            &["ip route add default via 192.168.77.1 table 77", "ip rule add from all lookup 77"],
+            &["ip rule delete from all lookup 77", "ip route flush table 77"],
+        ),
+        (
+            &["ip nexthop add id 7 via 192.168.77.1 dev lan0", "ip route add default nhid 7"],
+            &["ip route delete default", "ip nexthop delete id 7"],
+        ),
+        (&["ip route add 10.77.0.0/24 via 192.168.77.1"], &[]),
+    ] {
+        at_device(&["ip route flush default"]);
+        at_device(add);
+        assert_off_link(network.begin("far", v4), "gateway");
+        assert_ne!(network.begin("near", v4).1["reason"], "gateway", "{add:?}");
+        at_device(remove);
+    }
+}
+
+/// Without a route to the internet the device cannot tell: then the settings do.
+#[test]
+fn a_masquerading_router_that_no_route_names_is_named_by_the_settings() {
+    if !can_build_networks() {
+        return;
+    }
+    let network = Network::build(true);
+    network.at("device", &["ip", "route", "flush", "default"]);
+    network.at("device", &["ip", "-6", "route", "flush", "default"]);
+    let _daemon = Daemon::start(&network, "not_peers = [\"192.168.77.1\", \"fd77::1\"]\n");
+    for address in ["192.168.77.10", "[fd77::10]"] {
+        assert_off_link(network.begin("far", address), "gateway");
+    }
+    assert_ne!(network.begin("near", "192.168.77.10").1["reason"], "gateway");
 }

@@ -169,6 +169,7 @@ fn context(
         },
         rules: web::Rules {
             lan_interfaces: config.lan.interfaces.clone(),
+            not_peers: config.lan.not_peers.clone(),
             names: config.lan.names.clone(),
             https_port: config.lan.https_port,
             http_port: config.lan.http_port,

@@ -88,7 +88,7 @@ fn all_faults_are_reported_together_with_file_line_and_field() {
     let board = folder.file(
         "board.toml",
         "inherits = \"base.toml\"\nloose = 1\n\n[device]\nmodel = \"\"\nserial = \"no spaces\"\ncolour = \"red\"\n\n\
-         [lan]\nhttps_port = 70000\nhttp_port = \"80\"\ninterfaces = []\nnames = [\"192.0.2.1\"]\n",
+         [lan]\nhttps_port = 70000\nhttp_port = \"80\"\ninterfaces = []\nnames = [\"192.0.2.1\"]\nnot_peers = [\"router\"]\n",
     );
     let settings = folder.file(
         "settings.toml",
@@ -106,6 +106,7 @@ fn all_faults_are_reported_together_with_file_line_and_field() {
         at("board.toml", 11, "lan.http_port"),
         at("board.toml", 12, "lan.interfaces"),
         at("board.toml", 13, "lan.names"),
+        at("board.toml", 14, "lan.not_peers"),
         at("settings.toml", 0, "proxied.socket"),
         at("settings.toml", 0, "proxied.uids"),
         at("settings.toml", 1, "inherits"),

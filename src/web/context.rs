@@ -1,10 +1,10 @@
 //! What every request may use: the way to the heart, the drawing of QR codes, facts and rules.
 
-use super::{Drawing, Heart};
+use super::{Drawing, Heart, same_link::Lan};
 use hmac::{Hmac, KeyInit, Mac};
 use latchkey_look::Catalogue;
 use sha2::Sha256;
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 use zeroize::Zeroizing;
 
 /// Shared by every connection, for as long as the daemon runs.
@@ -41,6 +41,8 @@ pub struct Device {
 pub struct Rules {
     /// The interfaces where the same-link rule is met. `lo` must be listed to count.
     pub lan_interfaces: Vec<String>,
+    /// Addresses on the link that count as a router's, whatever the routes say.
+    pub not_peers: Vec<IpAddr>,
     /// Host names besides the device's own addresses that browsers may use, in lowercase.
     pub names: Vec<String>,
     /// The HTTPS port.
@@ -57,6 +59,13 @@ pub struct Rules {
     pub password_chars_min: usize,
     /// How long a code is valid, in seconds, as said on pages.
     pub validity_s: u64,
+}
+
+impl Rules {
+    /// Who may be on the device's own link.
+    pub fn lan(&self) -> Lan<'_> {
+        Lan { interfaces: &self.lan_interfaces, not_peers: &self.not_peers }
+    }
 }
 
 /// The limits of a connection and of a request, in one place. Sources: the largest request that the

@@ -114,7 +114,7 @@ mod tests {
             point_to_point: false,
             loopback: false,
         };
-        Links { links: vec![link("192.168.1.10"), link("fd00::10")], gateways: vec![] }
+        Links { links: vec![link("192.168.1.10"), link("fd00::10")], routers: vec![] }
     }
 
     #[test]

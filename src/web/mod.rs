@@ -22,6 +22,7 @@ pub mod problem;
 pub mod proxy;
 pub mod rates;
 pub mod respond;
+mod routers;
 pub mod routes;
 pub mod same_link;
 pub mod tls;

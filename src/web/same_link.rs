@@ -2,13 +2,15 @@
 //!
 //! A peer is on the link if its address lies in a prefix of the interface that it came in on, that
 //! interface is one of the board's LAN interfaces, the link is not point-to-point, and the address is
-//! neither a default gateway's (a router that masquerades makes the internet look like it) nor one of
-//! the device's own. The rule is a pure function; [`Links::read`] reads what it needs from the kernel.
+//! neither a router's (one that masquerades makes the internet look like it) nor one of the device's
+//! own. A router is who is the next hop of any route, or whom the settings name: a device without a
+//! route to the internet cannot tell a router from a neighbour. The rule is a pure function; [`Links::read`] reads what it needs from the kernel.
 
+use super::routers;
 use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 /// Why a peer does not count as being on the device's own link.
@@ -23,8 +25,8 @@ pub enum OffLink {
     /// The link is point-to-point or the prefix has a single address.
     #[error("the link is point-to-point")]
     PointToPoint,
-    /// It is a default gateway's own address.
-    #[error("the peer's address is the default gateway's")]
+    /// It is a router's own address.
+    #[error("the peer's address is a router's")]
     Gateway,
     /// A link-local address of another interface.
     #[error("the link-local address belongs to another interface")]
@@ -78,8 +80,8 @@ pub struct Link {
 pub struct Links {
     /// Every address of every interface that is up.
     pub links: Vec<Link>,
-    /// Every default gateway.
-    pub gateways: Vec<IpAddr>,
+    /// The next hop of every route.
+    pub routers: Vec<IpAddr>,
 }
 
 /// How a connection came in, as the kernel told.
@@ -92,12 +94,21 @@ pub enum CameIn<'a> {
     ByAddress,
 }
 
-/// Decides. `lan` names the interfaces where the rule may be met.
+/// Who may be on the device's own link, as the settings say.
+#[derive(Debug, Clone, Copy)]
+pub struct Lan<'a> {
+    /// The interfaces where the rule may be met.
+    pub interfaces: &'a [String],
+    /// Addresses that are a router's, whatever the routes say.
+    pub not_peers: &'a [IpAddr],
+}
+
+/// Decides.
 pub fn verdict(
     peer: SocketAddr,
     local: SocketAddr,
     came_in: CameIn<'_>,
-    lan: &[String],
+    lan: Lan<'_>,
     links: &Links,
 ) -> Result<(), OffLink> {
     let peer_ip = peer.ip().to_canonical();
@@ -124,7 +135,7 @@ pub fn verdict(
             link.ok_or(OffLink::NotALanInterface)?.interface.as_str()
         }
     };
-    if !lan.iter().any(|name| name == interface) {
+    if !lan.interfaces.iter().any(|name| name == interface) {
         return Err(OffLink::NotALanInterface);
     }
     let here: Vec<&Link> = links.links.iter().filter(|link| link.interface == interface).collect();
@@ -137,7 +148,7 @@ pub fn verdict(
     if here.iter().any(|link| link.point_to_point) {
         return Err(OffLink::PointToPoint);
     }
-    if links.gateways.contains(&peer_ip) {
+    if links.routers.contains(&peer_ip) || lan.not_peers.contains(&peer_ip) {
         return Err(OffLink::Gateway);
     }
     if peer_scope.is_some_and(|scope| !here.iter().any(|link| link.index == scope)) {
@@ -181,7 +192,7 @@ fn shares_prefix(ours: IpAddr, theirs: IpAddr, bits: u8) -> bool {
 }
 
 impl Links {
-    /// Reads interfaces and default gateways from the kernel. Errors if either cannot be read.
+    /// Reads interfaces and routes from the kernel. Errors if either cannot be read.
     pub fn read() -> io::Result<Self> {
         let mut links = vec![];
         for entry in getifaddrs()?.filter(|entry| entry.flags.contains(InterfaceFlags::IFF_UP)) {
@@ -203,14 +214,7 @@ impl Links {
                 prefix_bits,
             });
         }
-        let mut gateways = gateways_v4(&std::fs::read_to_string("/proc/net/route")?);
-        match std::fs::read_to_string("/proc/net/ipv6_route") {
-            Ok(table) => gateways.extend(gateways_v6(&table)),
-            // A kernel without IPv6 has no such table.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        Ok(Self { links, gateways })
+        Ok(Self { links, routers: routers::next_hops()? })
     }
 
     /// An address with its scope, if it is link-local without one and `local` tells the interface.
@@ -236,40 +240,6 @@ impl Links {
 fn leading_ones(mask: u128, skipped: u32) -> u8 {
     // At most 128.
     u8::try_from((mask << skipped).leading_ones()).unwrap_or(u8::MAX)
-}
-
-/// Gateways of `/proc/net/route`: columns Iface, Destination, Gateway, Flags (RTF_GATEWAY is 2), ...;
-/// addresses are hexadecimal in the machine's byte order.
-fn gateways_v4(table: &str) -> Vec<IpAddr> {
-    table
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let columns: Vec<&str> = line.split_ascii_whitespace().collect();
-            let (destination, gateway, flags, mask) =
-                (columns.get(1)?, columns.get(2)?, columns.get(3)?, columns.get(7)?);
-            let flags = u32::from_str_radix(flags, 16).ok()?;
-            let gateway = u32::from_str_radix(gateway, 16).ok()?;
-            (*destination == "00000000" && *mask == "00000000" && flags & 2 != 0)
-                .then(|| IpAddr::V4(Ipv4Addr::from(gateway.to_ne_bytes())))
-        })
-        .collect()
-}
-
-/// Gateways of `/proc/net/ipv6_route`: destination, its prefix length, source, its prefix length, next
-/// hop, metric, reference count, use count, flags (RTF_GATEWAY is 2), interface.
-fn gateways_v6(table: &str) -> Vec<IpAddr> {
-    table
-        .lines()
-        .filter_map(|line| {
-            let columns: Vec<&str> = line.split_ascii_whitespace().collect();
-            let (prefix_bits, gateway, flags) = (columns.get(1)?, columns.get(4)?, columns.get(8)?);
-            let flags = u32::from_str_radix(flags, 16).ok()?;
-            let gateway = u128::from_str_radix(gateway, 16).ok()?;
-            (*prefix_bits == "00" && flags & 2 != 0 && gateway != 0)
-                .then(|| IpAddr::V6(Ipv6Addr::from_bits(gateway)))
-        })
-        .collect()
 }
 
 #[cfg(test)]

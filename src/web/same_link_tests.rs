@@ -27,7 +27,7 @@ fn links() -> Links {
         link("eth2", 4, "198.51.100.0", 31),
         ppp,
     ];
-    Links { links, gateways: vec!["192.168.1.1".parse().unwrap(), "fe80::1".parse().unwrap()] }
+    Links { links, routers: vec!["192.168.1.1".parse().unwrap(), "fe80::1".parse().unwrap()] }
 }
 
 fn socket(text: &str) -> SocketAddr {
@@ -37,7 +37,8 @@ fn socket(text: &str) -> SocketAddr {
 
 fn decide(peer: &str, local: &str, came_in: CameIn<'_>, lan: &[&str]) -> Result<(), OffLink> {
     let lan: Vec<String> = lan.iter().map(|name| (*name).to_owned()).collect();
-    verdict(socket(peer), socket(local), came_in, &lan, &links())
+    let lan = Lan { interfaces: &lan, not_peers: &["192.168.1.9".parse().unwrap()] };
+    verdict(socket(peer), socket(local), came_in, lan, &links())
 }
 
 /// What it is about, peer, the device's end, how it came in, LAN interfaces, the verdict.
@@ -112,6 +113,14 @@ fn the_rule_as_a_table() {
             Err(Gateway),
         ),
         ("the IPv6 gateway", "[fe80::1%2]:5", "[fe80::10%2]:443", on("eth0"), &["eth0"], Err(Gateway)),
+        (
+            "a router of the settings",
+            "[::ffff:192.168.1.9]:5",
+            "192.168.1.10:443",
+            on("eth0"),
+            &["eth0"],
+            Err(Gateway),
+        ),
         (
             "not a LAN interface",
             "172.16.0.20:5",
@@ -204,35 +213,9 @@ fn the_rule_as_a_table() {
 fn a_prefix_of_nothing_holds_nobody() {
     let mut links = links();
     links.links.push(link("eth0", 2, "192.168.1.11", 0));
-    let lan = ["eth0".to_owned()];
-    let decided = verdict(socket("8.8.8.8:5"), socket("192.168.1.11:443"), CameIn::On("eth0"), &lan, &links);
+    let lan = Lan { interfaces: &["eth0".to_owned()], not_peers: &[] };
+    let decided = verdict(socket("8.8.8.8:5"), socket("192.168.1.11:443"), CameIn::On("eth0"), lan, &links);
     assert_eq!(decided, Err(OffLink::OtherNetwork));
-}
-
-#[test]
-fn gateways_are_read_from_the_kernels_tables() {
-    // In the machine's byte order, as the kernel writes it.
-    let number = |address: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(address));
-    let v4 = format!(
-        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
-         eth0\t00000000\t{}\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
-         eth0\t{}\t00000000\t0001\t0\t0\t100\t{}\t0\t0\t0\n",
-        number([192, 168, 1, 1]),
-        number([192, 168, 1, 0]),
-        number([255, 255, 255, 0]),
-    );
-    assert_eq!(gateways_v4(&v4), ["192.168.1.1".parse::<IpAddr>().unwrap()]);
-    let v6 = "fd000000000000000000000000000000 40 00000000000000000000000000000000 00 \
-              00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0\n\
-              00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
-              fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n\
-              00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
-              00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n";
-    assert_eq!(gateways_v6(v6), ["fe80::1".parse::<IpAddr>().unwrap()]);
-    for junk in ["", "x", "a b c d e f g h i j\nk", "00000000 00 0 0 zz 0 0 0 3 x"] {
-        assert!(gateways_v4(junk).is_empty());
-        assert!(gateways_v6(junk).is_empty());
-    }
 }
 
 #[test]

@@ -137,6 +137,7 @@ impl World {
             device: web::Device { serial: "LK-TEST".into(), model: "Model <T>".into(), version: "1.2.3" },
             rules: web::Rules {
                 lan_interfaces,
+                not_peers: vec![],
                 names: vec!["recorder.lan".into()],
                 https_port: https.port(),
                 http_port: http.port(),

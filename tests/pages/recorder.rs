@@ -129,6 +129,7 @@ impl Recorder {
         });
         let rules = Rules {
             lan_interfaces: vec!["eth0".into()],
+            not_peers: vec![],
             names: vec![],
             https_port: 443,
             http_port: 80,
