@@ -140,25 +140,56 @@ pub async fn serve(
         console: Gate::new(bounds.console_connections_max, bounds.console_connections_max),
     });
     let mut loops = JoinSet::new();
-    for (group, plain) in [(listeners.https, false), (listeners.http, true)] {
+    for (group, is_plain) in [(listeners.https, false), (listeners.http, true)] {
         for listener in group {
-            loops.spawn(accept_lan(doors.clone(), listener, plain, stop.clone()));
+            let (doors, bound, stopped) = (doors.clone(), listener.bound.clone(), stop.clone());
+            let connect = move |(stream, peer)| {
+                lan_connection(doors.clone(), stream, peer, bound.clone(), is_plain, stopped.clone())
+            };
+            loops.spawn(accept_all(listener, connect, stop.clone()));
         }
     }
     for (listener, entry) in [(listeners.console, Entry::Console), (listeners.proxied, Entry::Proxied)] {
         if let Some(listener) = listener {
-            loops.spawn(accept_unix(doors.clone(), listener, entry, stop.clone()));
+            let (doors, stopped) = (doors.clone(), stop.clone());
+            let connect = move |stream| unix_connection(doors.clone(), stream, entry, stopped.clone());
+            loops.spawn(accept_all(listener, connect, stop.clone()));
         }
     }
     while loops.join_next().await.is_some() {}
 }
 
-async fn accept_lan(
-    doors: Arc<Doors>,
-    mut listener: LanListener,
-    is_plain: bool,
+/// Where connections come in.
+trait Accept: Send {
+    type Accepted: Send;
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Accepted>> + Send;
+}
+
+impl Accept for LanListener {
+    type Accepted = (TcpStream, SocketAddr);
+
+    async fn accept(&mut self) -> io::Result<Self::Accepted> {
+        LanListener::accept(self).await
+    }
+}
+
+impl Accept for UnixListener {
+    type Accepted = UnixStream;
+
+    async fn accept(&mut self) -> io::Result<Self::Accepted> {
+        UnixListener::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
+/// Accepts until it is told to stop, then lets what is under way end.
+async fn accept_all<L, C>(
+    mut listener: L,
+    connect: impl Fn(L::Accepted) -> C,
     mut stop: watch::Receiver<bool>,
-) {
+) where
+    L: Accept,
+    C: Future<Output = io::Result<()>> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -166,75 +197,47 @@ async fn accept_lan(
             Some(_) = connections.join_next() => continue,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok(accepted) => {
+                let connection = connect(accepted);
+                connections.spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                });
+            }
             Err(error) => {
                 tracing::debug!(%error, "accept failed");
                 let _ = timeout(ACCEPT_AGAIN, stop.wait_for(|stop| *stop)).await; // the next turn looks
-                continue;
             }
-        };
-        let (doors, stop) = (doors.clone(), stop.clone());
-        let bound = listener.bound.clone();
-        connections.spawn(async move {
-            let Some(_pass) = doors.lan.enter(Some(peer.ip())) else {
-                tracing::debug!("too many connections: one is turned away");
-                return;
-            };
-            let local = stream.local_addr().ok();
-            let connection = Connection { entry: Entry::Tls, peer: Some(peer), local, bound };
-            if let Err(error) = lan_connection(&doors, stream, connection, is_plain, stop).await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
+        }
     }
     drain(connections).await;
 }
 
 async fn lan_connection(
-    doors: &Arc<Doors>,
+    doors: Arc<Doors>,
     stream: TcpStream,
-    connection: Connection,
+    peer: SocketAddr,
+    bound: Option<Bound>,
     is_plain: bool,
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let Some(_pass) = doors.lan.enter(Some(peer.ip())) else {
+        return Err(io::Error::other("too many connections: this one is turned away"));
+    };
+    let connection =
+        Connection { entry: Entry::Tls, peer: Some(peer), local: stream.local_addr().ok(), bound };
     stream.set_nodelay(true)?;
     if is_plain {
-        return http(doors, stream, connection, plain::handle, stop).await;
+        return http(&doors, stream, connection, plain::handle, stop).await;
     }
     let stream = timeout(doors.bounds.handshake_max, doors.tls.accept(stream)).await??;
-    http(doors, stream, connection, dispatch::handle, stop).await
-}
-
-async fn accept_unix(
-    doors: Arc<Doors>,
-    listener: UnixListener,
-    entry: Entry,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-            _ = stop.wait_for(|stop| *stop) => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            let _ = timeout(ACCEPT_AGAIN, stop.wait_for(|stop| *stop)).await; // the next turn looks
-            continue;
-        };
-        let (doors, stop) = (doors.clone(), stop.clone());
-        connections.spawn(async move {
-            if let Err(error) = unix_connection(&doors, stream, entry, stop).await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
-    }
-    drain(connections).await;
+    http(&doors, stream, connection, dispatch::handle, stop).await
 }
 
 async fn unix_connection(
-    doors: &Arc<Doors>,
+    doors: Arc<Doors>,
     mut stream: UnixStream,
     entry: Entry,
     stop: watch::Receiver<bool>,
@@ -256,7 +259,7 @@ async fn unix_connection(
     }
     let gate = if entry == Entry::Console { &doors.console } else { &doors.lan };
     let Some(_pass) = gate.enter(connection.peer.map(|peer| peer.ip())) else { return Ok(()) };
-    http(doors, stream, connection, dispatch::handle, stop).await
+    http(&doors, stream, connection, dispatch::handle, stop).await
 }
 
 /// HTTP/1.1 on a connection, to its end.

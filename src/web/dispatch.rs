@@ -65,11 +65,9 @@ where
         return Err(Fault::TargetTooLong);
     }
     let is_unsafe = !matches!(head.method, Method::GET | Method::HEAD);
-    if let Some(peer) = caller.peer {
-        let cost = if is_unsafe { rates::UNSAFE_COST } else { 1 };
-        let taken = doors.rates.take(peer.ip(), cost, rates::boottime_ms());
-        taken.map_err(|wait_s| Fault::TooManyRequests { wait_s })?;
-    }
+    let cost = if is_unsafe { rates::UNSAFE_COST } else { 1 };
+    let taken = doors.rates.take(caller.peer.map(|peer| peer.ip()), cost, rates::boottime_ms());
+    taken.map_err(|wait_s| Fault::TooManyRequests { wait_s })?;
     let host = guards::host(&head.uri, &head.headers)?;
     if caller.entry != Entry::Console {
         let local = caller.local.ok_or(Fault::WrongHost)?;
@@ -207,7 +205,7 @@ fn link(ctx: &Context, connection: &Connection, links: Option<&Links>) -> Result
         Some(_) => return Err(OffLink::NotALanInterface),
         None => CameIn::ByAddress,
     };
-    same_link::verdict(peer, local, came_in, &ctx.rules.lan_interfaces, links)
+    same_link::verdict(peer, local, came_in, ctx.rules.lan(), links)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<[u8; 32]> {

@@ -30,7 +30,7 @@ fn answer(
     let (Some(peer), Some(local)) = (connection.peer, connection.local) else {
         return respond::empty(StatusCode::BAD_REQUEST);
     };
-    if let Err(wait_s) = doors.rates.take(peer.ip(), 1, rates::boottime_ms()) {
+    if let Err(wait_s) = doors.rates.take(Some(peer.ip()), 1, rates::boottime_ms()) {
         let mut response = respond::empty(StatusCode::TOO_MANY_REQUESTS);
         response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
         return response;

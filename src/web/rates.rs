@@ -1,4 +1,5 @@
-//! How many requests a second: a token bucket for each peer address and one for all together.
+//! How many requests a second: on the network a token bucket for each peer address and one for all
+//! together; one of its own for the Unix sockets, which nobody on the network can empty.
 
 use std::{collections::HashMap, net::IpAddr, sync::Mutex};
 
@@ -15,6 +16,8 @@ pub struct Rate {
 pub const PEER: Rate = Rate { burst: 200, per_s: 10 };
 /// All addresses together: what a small recorder answers without being busy all the time.
 pub const EVERYONE: Rate = Rate { burst: 1000, per_s: 100 };
+/// The local screen, and the web server's own requests: a screen that polls, and a person at it.
+pub const LOCAL: Rate = Rate { burst: 200, per_s: 50 };
 /// A request that changes something costs this much.
 pub const UNSAFE_COST: u32 = 5;
 /// Addresses that are remembered; the one with the fullest bucket, which loses nothing, gives way.
@@ -24,6 +27,7 @@ const PEERS_MAX: usize = 256;
 pub struct Rates(Mutex<Buckets>);
 
 struct Buckets {
+    local: Bucket,
     everyone: Bucket,
     peers: HashMap<IpAddr, Bucket>,
 }
@@ -38,6 +42,17 @@ struct Bucket {
 impl Bucket {
     fn full(rate: Rate, now_ms: u64) -> Self {
         Self { milli: u64::from(rate.burst) * 1000, filled_ms: now_ms }
+    }
+
+    /// Takes a cost out, or gives the milliseconds to wait.
+    fn take(&mut self, rate: Rate, cost: u32) -> Result<(), u64> {
+        match self.wait_ms(rate, cost) {
+            0 => {
+                self.milli -= u64::from(cost) * 1000;
+                Ok(())
+            }
+            wait_ms => Err(wait_ms),
+        }
     }
 
     fn fill(&mut self, rate: Rate, now_ms: u64) {
@@ -55,15 +70,23 @@ impl Bucket {
 impl Rates {
     /// Full buckets.
     pub fn new(now_ms: u64) -> Self {
-        Self(Mutex::new(Buckets { everyone: Bucket::full(EVERYONE, now_ms), peers: HashMap::new() }))
+        Self(Mutex::new(Buckets {
+            local: Bucket::full(LOCAL, now_ms),
+            everyone: Bucket::full(EVERYONE, now_ms),
+            peers: HashMap::new(),
+        }))
     }
 
-    /// Takes a request's cost out of both buckets, or says how many seconds to wait. `now_ms` is of a
-    /// clock that never goes back.
-    pub fn take(&self, peer: IpAddr, cost: u32, now_ms: u64) -> Result<(), u64> {
+    /// Takes a request's cost out of the buckets that it counts for, or says how many seconds to wait.
+    /// Without a peer it came by a Unix socket. `now_ms` is of a clock that never goes back.
+    pub fn take(&self, peer: Option<IpAddr>, cost: u32, now_ms: u64) -> Result<(), u64> {
         // A thread that panicked while holding the lock left whole numbers behind.
         let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Buckets { everyone, peers } = &mut *buckets;
+        let Buckets { local, everyone, peers } = &mut *buckets;
+        let Some(peer) = peer else {
+            local.fill(LOCAL, now_ms);
+            return local.take(LOCAL, cost).map_err(|wait_ms| wait_ms.div_ceil(1000));
+        };
         everyone.fill(EVERYONE, now_ms);
         let peer = peer.to_canonical();
         if !peers.contains_key(&peer) && peers.len() >= PEERS_MAX {
@@ -79,9 +102,9 @@ impl Rates {
         if wait_ms > 0 {
             return Err(wait_ms.div_ceil(1000));
         }
-        own.milli -= u64::from(cost) * 1000;
-        everyone.milli -= u64::from(cost) * 1000;
-        Ok(())
+        // There is enough in both.
+        let taken = own.take(PEER, cost).and_then(|()| everyone.take(EVERYONE, cost));
+        taken.map_err(|wait_ms| wait_ms.div_ceil(1000))
     }
 }
 
@@ -99,8 +122,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn peer(number: u32) -> IpAddr {
-        IpAddr::V4(number.into())
+    fn peer(number: u32) -> Option<IpAddr> {
+        Some(IpAddr::V4(number.into()))
     }
 
     #[test]
@@ -124,6 +147,20 @@ mod tests {
         }
         assert_eq!(rates.take(peer(5000), 1, 0), Err(1));
         assert_eq!(rates.0.lock().unwrap().peers.len(), PEERS_MAX);
+    }
+
+    #[test]
+    fn the_local_screen_has_its_own() {
+        let rates = Rates::new(0);
+        for number in 0..EVERYONE.burst {
+            rates.take(peer(number), 1, 0).unwrap();
+        }
+        for _ in 0..LOCAL.burst {
+            rates.take(None, 1, 0).unwrap();
+        }
+        assert_eq!(rates.take(None, 1, 0), Err(1));
+        assert_eq!(rates.take(None, 1, 20), Ok(()));
+        assert_eq!(rates.take(peer(1), 1, 10), Ok(()));
     }
 
     #[test]
