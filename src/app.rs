@@ -2,22 +2,23 @@
 //! state, and drains at the end.
 
 pub mod folders;
+mod handover;
 pub mod heart_task;
 pub mod keys;
+mod privileges;
 mod run;
 #[cfg(test)]
 mod tests;
+pub mod watchdog;
 
-use crate::{clock::KernelEntropy, config::Config};
+use crate::{clock::KernelEntropy, config::Config, store::disk::RealDisk};
 use folders::FolderError;
 use heart_task::TaskError;
 pub use heart_task::chain;
 use keys::KeyError;
-use nix::sys::{
-    prctl,
-    resource::{Resource, setrlimit},
-    stat::{Mode, umask},
-};
+use nix::fcntl::Flock;
+use privileges::PrivilegeError;
+use rustix::thread::CapabilitySet;
 use std::{
     fs::File,
     io::{self, Read, Write},
@@ -44,6 +45,9 @@ pub enum AppError {
     /// A folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Root's rights cannot be given up.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     /// A key or certificate cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -63,7 +67,7 @@ pub enum AppError {
 
 /// Carries out a command.
 pub fn carry_out(command: Command, config: Config) -> Result<(), AppError> {
-    keep_secrets_in()?;
+    privileges::keep_secrets_in()?;
     match command {
         Command::Run => run::run(&config),
         Command::Check => print("the configuration is right"),
@@ -72,15 +76,8 @@ pub fn carry_out(command: Command, config: Config) -> Result<(), AppError> {
     }
 }
 
-/// Files are for the owner alone, and no core dump holds a code or a password.
-fn keep_secrets_in() -> Result<(), AppError> {
-    umask(Mode::from_bits_truncate(0o077));
-    let limited = setrlimit(Resource::RLIMIT_CORE, 0, 0).and_then(|()| prctl::set_dumpable(false));
-    limited.map_err(|errno| failed("switch core dumps off", errno.into()))
-}
-
 fn identity_request(config: &Config) -> Result<(), AppError> {
-    let state = folders::open_state(&config.paths.state)?;
+    let (state, _alone) = own_state(config)?;
     let device = &config.device;
     let request = keys::identity_request(&state, &device.serial, &device.model, &KernelEntropy)?;
     let text = serde_json::to_string_pretty(&request)
@@ -88,14 +85,27 @@ fn identity_request(config: &Config) -> Result<(), AppError> {
     print(&text)
 }
 
-fn identity_install(config: &Config, file: &Path) -> Result<(), AppError> {
+/// The state folder, held, as the user that the daemon runs as: what is made there is the daemon's.
+fn own_state(config: &Config) -> Result<(RealDisk, Flock<File>), AppError> {
+    let to = privileges::to_become(config);
+    handover::prepare(&config.paths.state, folders::STATE_MODE, to)?;
+    if let Some(to) = to {
+        privileges::become_user(to, CapabilitySet::empty())?;
+    }
     let state = folders::open_state(&config.paths.state)?;
+    let alone = folders::lock_identity(&config.paths.state)?;
+    Ok((state, alone))
+}
+
+fn identity_install(config: &Config, file: &Path) -> Result<(), AppError> {
     let mut bytes = Zeroizing::new(Vec::new());
     // One byte more than an identity may have, so that a larger file is refused and not cut.
     let max = crate::identity::FILE_BYTES_MAX as u64 + 1;
+    // Read by whoever started this: it may be a file for root alone.
     File::open(file)
         .and_then(|opened| opened.take(max).read_to_end(&mut bytes))
         .map_err(|error| failed(&format!("read {}", file.display()), error))?;
+    let (state, _alone) = own_state(config)?;
     let identity = keys::install_identity(&state, &config.device.serial, &bytes)?;
     print(&format!(
         "installed: this device is {} at {}; restart latchkeyd to use it",

@@ -75,6 +75,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// Milliseconds since the machine was started, for those who only tell them. What decides goes by the
+/// clock that was handed in.
+pub fn uptime_ms() -> u64 {
+    clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map_or(0, |time| time.tv_sec() as u64 * 1000 + time.tv_nsec() as u64 / 1_000_000)
+}
+
 fn read_boot_id() -> io::Result<BootId> {
     parse_boot_id(&fs::read_to_string(BOOT_ID_FILE)?)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not hold a boot id"))

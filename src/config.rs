@@ -1,13 +1,18 @@
 //! The board file and the settings file, read once into a validated [`Config`]. Nothing else reads
-//! settings, and nothing reads the environment.
+//! settings, and nothing reads the environment but [`ServiceManager`], for its protocol.
 //!
 //! A board file may begin with `inherits = "other.toml"`; its keys win over the other's, and the
 //! settings file, which has the same keys, wins over both. Every fault is found before any is
 //! reported, each with its file, line and field and what would be right.
 
 mod layers;
+mod machine;
+mod service_manager;
 #[cfg(test)]
 mod tests;
+
+pub use machine::{Log, Privileges, Watchdog};
+pub use service_manager::ServiceManager;
 
 use crate::recovery::Limits;
 use layers::Layers;
@@ -34,6 +39,12 @@ pub struct Config {
     pub password_hash: PasswordHash,
     /// The numbers of recovery.
     pub limits: Limits,
+    /// Who the daemon becomes if it is started as root; none: it stays who it is.
+    pub privileges: Option<Privileges>,
+    /// How the log looks.
+    pub log: Log,
+    /// The kernel's watchdog, if the daemon is to feed it.
+    pub watchdog: Option<Watchdog>,
 }
 
 /// What the recorder is.
@@ -110,6 +121,9 @@ impl Config {
             proxied: None,
             password_hash: password_hash(&mut layers),
             limits: limits(&mut layers),
+            privileges: machine::privileges(&mut layers),
+            log: machine::log(&mut layers),
+            watchdog: machine::watchdog(&mut layers),
         };
         let proxied = proxied(&mut layers, &config.paths.runtime);
         for name in OF_THE_BUILD {

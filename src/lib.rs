@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod hash;
 pub mod identity;
+pub mod log;
 pub mod qr;
 pub mod recovery;
 pub mod store;

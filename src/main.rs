@@ -3,10 +3,11 @@
 use latchkey::{
     app::{self, Command, chain},
     config::Config,
+    log,
 };
 use lexopt::prelude::*;
 use std::{path::PathBuf, process::ExitCode};
-use tracing_subscriber::{filter::Targets, prelude::*};
+use tracing_subscriber::filter::Targets;
 
 const USAGE: &str = "\
 usage: latchkeyd run --board FILE [--settings FILE] [--log LEVEL]
@@ -29,8 +30,6 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    tracing_subscriber::registry().with(format).with(arguments.log).init();
     let config = match Config::read(&arguments.board, arguments.settings.as_deref()) {
         Ok(config) => config,
         Err(faults) => {
@@ -38,6 +37,8 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIG);
         }
     };
+    let told = arguments.log.unwrap_or_else(|| Targets::new().with_default(config.log.level));
+    log::start(log::Lines { shows_uptime: config.log.shows_uptime }, told);
     match app::carry_out(arguments.command, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,18 +52,17 @@ struct Arguments {
     command: Command,
     board: PathBuf,
     settings: Option<PathBuf>,
-    log: Targets,
+    log: Option<Targets>,
 }
 
 fn parse() -> Result<Arguments, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
-    let (mut words, mut board, mut settings) = (Vec::new(), None, None);
-    let mut log = Targets::new().with_default(tracing::Level::INFO);
+    let (mut words, mut board, mut settings, mut log) = (Vec::new(), None, None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("board") => board = Some(parser.value()?.into()),
             Long("settings") => settings = Some(parser.value()?.into()),
-            Long("log") => log = parser.value()?.parse_with(|text| text.parse::<Targets>())?,
+            Long("log") => log = Some(parser.value()?.parse_with(|text| text.parse::<Targets>())?),
             Value(word) => words.push(word),
             other => return Err(other.unexpected()),
         }

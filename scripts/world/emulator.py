@@ -12,7 +12,7 @@ from world import Trouble, run
 
 ADDRESS, GATEWAY, BITS = "10.77.0.2", "10.77.0.1", 24
 BOOT_S_MAX = 120
-READY = r"latchkey::app::run: ready"
+READY = r"\] info +ready"
 
 
 class Emulator:

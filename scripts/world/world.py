@@ -281,7 +281,9 @@ class Recorder:
             f'[device]\nserial = "{serial}"\n\n'
             f'[paths]\nstate = "{self.state}"\nruntime = "{self.runtime}"\n\n'
             f'[lan]\ninterfaces = ["lo"]\nhttps_port = {https_port}\nhttp_port = {http_port}\n\n'
-            f"[console]\nuids = [{0 if self.can_reboot else os.geteuid()}]\n"
+            f"[console]\nuids = [{0 if self.can_reboot else os.geteuid()}]\n\n"
+            # Root of a user namespace has no other user to become.
+            "[privileges]\nuid = 0\ngid = 0\n"
         )
         self.arguments = ["--board", TOP / f"board/{board}.toml", "--settings", self.settings]
 

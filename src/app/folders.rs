@@ -6,9 +6,9 @@ use nix::{
     unistd::Uid,
 };
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -58,14 +58,19 @@ pub enum FolderError {
     },
 }
 
+/// For the owner alone.
+pub(super) const STATE_MODE: u32 = 0o700;
+/// Others may reach the sockets in it, and nothing else.
+pub(super) const RUNTIME_MODE: u32 = 0o711;
+
 /// The state folder: for the owner alone.
 pub fn open_state(path: &Path) -> Result<RealDisk, FolderError> {
-    open(path, 0o700)
+    open(path, STATE_MODE)
 }
 
 /// The runtime folder: others may reach the sockets in it, and nothing else.
 pub fn open_runtime(path: &Path) -> Result<RealDisk, FolderError> {
-    let disk = open(path, 0o711)?;
+    let disk = open(path, RUNTIME_MODE)?;
     match disk.is_in_memory() {
         Ok(true) => Ok(disk),
         Ok(false) => Err(FolderError::NotInMemory { path: path.to_owned() }),
@@ -75,8 +80,21 @@ pub fn open_runtime(path: &Path) -> Result<RealDisk, FolderError> {
 
 /// Holds the state folder for this process: two daemons on one record would undo each other.
 pub fn lock(path: &Path) -> Result<Flock<File>, FolderError> {
-    let folder = File::open(path).map_err(|source| FolderError::Open { path: path.to_owned(), source })?;
-    Flock::lock(folder, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+    lock_at(path, File::open(path))
+}
+
+/// Holds the keys and the identity in the state folder, which a daemon that runs reads only at its start.
+pub fn lock_identity(state: &Path) -> Result<Flock<File>, FolderError> {
+    let file = state.join("identity.lock");
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&file);
+    lock_at(&file, opened)
+}
+
+fn lock_at(path: &Path, opened: io::Result<File>) -> Result<Flock<File>, FolderError> {
+    let failed = |source| FolderError::Open { path: path.to_owned(), source };
+    Flock::lock(opened.map_err(failed)?, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
         nix::errno::Errno::EWOULDBLOCK => FolderError::InUse { path: path.to_owned() },
         errno => FolderError::Open { path: path.to_owned(), source: errno.into() },
     })
@@ -84,21 +102,37 @@ pub fn lock(path: &Path) -> Result<Flock<File>, FolderError> {
 
 fn open(path: &Path, mode: u32) -> Result<RealDisk, FolderError> {
     let failed = |source| FolderError::Open { path: path.to_owned(), source };
-    if !path.exists() {
-        if let Some(above) = path.parent() {
-            make_above(above).map_err(failed)?;
-        }
-        make_one(path, mode).map_err(failed)?;
-    }
+    make(path, mode).map_err(failed)?;
     let disk = RealDisk::open(path).map_err(failed)?;
     let (uid, mode) = disk.owner_and_mode().map_err(failed)?;
-    if uid != Uid::effective().as_raw() && uid != 0 {
-        return Err(FolderError::OthersProperty { path: path.to_owned(), uid });
-    }
-    if mode & 0o022 != 0 {
-        return Err(FolderError::OpenToOthers { path: path.to_owned(), mode });
-    }
+    check_owner(path, uid, None)?;
+    check_mode(path, mode)?;
     Ok(disk)
+}
+
+/// A folder that is root's, this process's own, or of the user that it is about to become.
+pub(super) fn check_owner(path: &Path, uid: u32, other: Option<u32>) -> Result<(), FolderError> {
+    if uid == 0 || uid == Uid::effective().as_raw() || Some(uid) == other {
+        return Ok(());
+    }
+    Err(FolderError::OthersProperty { path: path.to_owned(), uid })
+}
+
+/// A folder that nobody but its owner can change.
+pub(super) fn check_mode(path: &Path, mode: u32) -> Result<(), FolderError> {
+    let mode = mode & 0o7777;
+    if mode & 0o022 == 0 { Ok(()) } else { Err(FolderError::OpenToOthers { path: path.to_owned(), mode }) }
+}
+
+/// Makes a folder if it is missing, with all above it.
+pub(super) fn make(path: &Path, mode: u32) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_above(above)?;
+    }
+    make_one(path, mode)
 }
 
 /// Makes what is missing above a folder, so that others can pass through it to the folder's sockets.

@@ -1,6 +1,7 @@
 //! The task that owns the recovery state. It takes one action at a time: steps the heart, makes the
 //! durable effects durable off the task, installs the state, and only then answers.
 
+use super::watchdog::{Beat, Beats};
 use crate::{
     clock::{Clock, Entropy},
     hash::{self, HashCost},
@@ -57,6 +58,7 @@ pub struct HeartTask {
     entropy: Box<dyn Entropy>,
     hasher: Hasher,
     asks: mpsc::Receiver<Ask>,
+    beats: Option<Beats>,
     waiting: HashMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
     next_request: u64,
 }
@@ -75,9 +77,15 @@ impl HeartTask {
             entropy,
             hasher: Hasher { cost: hash_cost, queue: VecDeque::new(), running: None },
             asks,
+            beats: None,
             waiting: HashMap::new(),
             next_request: 0,
         })
+    }
+
+    /// Answers these beats whenever it comes round.
+    pub fn watched_by(self, beats: Beats) -> Self {
+        Self { beats: Some(beats), ..self }
     }
 
     /// Runs until every door has let go of its handle and every request is answered.
@@ -92,6 +100,10 @@ impl HeartTask {
                 ask = self.asks.recv(), if open => match ask {
                     Some(ask) => self.ask(ask).await?,
                     None => open = false,
+                },
+                beat = next_beat(&mut self.beats) => match beat {
+                    Some(beat) => _ = beat.send(()), // whoever felt the pulse may be gone
+                    None => self.beats = None,
                 },
             }
         }
@@ -181,6 +193,14 @@ impl HeartTask {
         if let Some(answer) = self.waiting.remove(&id) {
             let _ = answer.send(reply); // whoever asked may be gone
         }
+    }
+}
+
+/// The next beat that is asked for; none while nobody watches. Safe to drop and call again.
+async fn next_beat(beats: &mut Option<Beats>) -> Option<Beat> {
+    match beats {
+        Some(beats) => beats.recv().await,
+        None => std::future::pending().await,
     }
 }
 

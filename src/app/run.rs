@@ -1,19 +1,21 @@
 //! Serving: everything is prepared, then the doors are opened, and at the end they are closed first.
 
 use super::{
-    AppError, failed, folders,
+    AppError, failed, folders, handover,
     heart_task::{HeartTask, Parts},
-    keys,
+    keys, privileges,
+    watchdog::{Pulse, Watchdog},
 };
 use crate::{
     certificate::Certificate,
     clock::{Entropy, KernelEntropy, SystemClock},
-    config::Config,
+    config::{Config, Privileges, ServiceManager},
     hash::HashCost,
     qr, recovery,
     store::Files,
     web::{self, listen, listen::Listeners},
 };
+use nix::unistd::Uid;
 use rand_core::Rng;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -40,9 +42,25 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
     let no_random = |error| failed("get random numbers from the kernel", error);
     KernelEntropy.generator().map_err(no_random)?.fill_bytes(form_key.as_mut());
 
-    let runtime_folder = folders::open_runtime(&config.paths.runtime)?;
-    let state_folder = folders::open_state(&config.paths.state)?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(SLOW_THREADS_MAX)
+        .build()
+        .map_err(|error| failed("start the runtime", error))?;
+    // As root, if it was started as root: nothing that a stranger sent has been read yet.
+    let to = privileges::to_become(config);
+    handover::prepare(&config.paths.state, folders::STATE_MODE, to)?;
+    handover::prepare(&config.paths.runtime, folders::RUNTIME_MODE, to)?;
     let _alone = folders::lock(&config.paths.state)?;
+    let listeners = {
+        let _within = runtime.enter();
+        bind(config)?
+    };
+    let watchdog = Arc::new(Watchdog::open(config.watchdog.as_ref(), &ServiceManager::read()));
+    give_up_root(config, to)?;
+
+    let state_folder = folders::open_state(&config.paths.state)?;
+    let runtime_folder = folders::open_runtime(&config.paths.runtime)?;
     let certificate = keys::certificate(&state_folder, &config.device.serial, &config.lan.names)?;
     let identity = keys::device_identity(&state_folder, &config.device.serial);
     let (clock, no_boot_id) = SystemClock::start(config.device.utc_offset_min, &KernelEntropy)
@@ -64,12 +82,25 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
             passes: config.password_hash.passes,
         },
     };
-    runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(SLOW_THREADS_MAX)
-        .build()
-        .map_err(|error| failed("start the runtime", error))?
-        .block_on(serve(config, parts, &certificate, form_key))
+    let served = runtime.block_on(serve(config, parts, &certificate, form_key, listeners, watchdog));
+    // A store or hash that never comes back must not keep the process from ending.
+    runtime.shutdown_background();
+    served
+}
+
+/// From here on this process is nobody of importance, and stays so.
+fn give_up_root(config: &Config, to: Option<&Privileges>) -> Result<(), AppError> {
+    match to {
+        Some(to) => {
+            privileges::become_user(to, privileges::needed_later(config))?;
+            tracing::info!(uid = to.uid, gid = to.gid, "gave up root's rights");
+        }
+        None if Uid::effective().is_root() => {
+            tracing::warn!("runs as root and stays root: privileges.uid names a user for it");
+        }
+        None => {}
+    }
+    Ok(privileges::gain_nothing_more()?)
 }
 
 async fn serve(
@@ -77,30 +108,41 @@ async fn serve(
     parts: Parts,
     certificate: &Certificate,
     form_key: Zeroizing<[u8; 32]>,
+    listeners: Listeners,
+    watchdog: Arc<Watchdog>,
 ) -> Result<(), AppError> {
     let mut signals = Signals::new().map_err(|error| failed("listen for signals", error))?;
     let (heart, asks) = web::Heart::new(QUEUE_MAX);
-    let task = tokio::spawn(HeartTask::start(parts, asks)?.run());
+    let (pulse, beats) = Pulse::new();
+    let task = tokio::spawn(HeartTask::start(parts, asks)?.watched_by(beats).run());
 
     let (tls, certificate_sha256) = web::tls::config(&certificate.pem, &certificate.key_pem)
         .map_err(|error| failed("use the certificate of the web pages", io::Error::other(error)))?;
     let context = Arc::new(context(config, heart, certificate_sha256, form_key));
-    let listeners = bind(config)?;
     tracing::info!(
         https = config.lan.https_port,
         fingerprint = context.fingerprint(),
         console = %config.paths.runtime.join(CONSOLE_SOCKET).display(),
         "ready"
     );
+    watchdog.ready();
+    let feeding = tokio::spawn(watchdog.clone().feed_by(pulse));
     let (stop, stopped) = watch::channel(false);
     let doors =
         tokio::spawn(web::accept::serve(listeners, context, tls, web::context::Bounds::default(), stopped));
-    until_stopped(&mut signals, task, stop, doors).await
+    let stopped = until_stopped(&mut signals, &watchdog, task, stop, doors).await;
+    feeding.abort();
+    let _ = feeding.await; // it was told to end
+    if stopped.is_ok() {
+        watchdog.close_in_order();
+    }
+    stopped
 }
 
 /// Waits for a signal, closes the doors, and waits for the task: it ends when nobody can ask any more.
 async fn until_stopped(
     signals: &mut Signals,
+    watchdog: &Watchdog,
     mut task: JoinHandle<Result<(), super::TaskError>>,
     stop: watch::Sender<bool>,
     doors: JoinHandle<()>,
@@ -112,6 +154,7 @@ async fn until_stopped(
         }
         ended = &mut task => Some(ended),
     };
+    watchdog.stopping();
     let _ = stop.send(true); // nobody to tell: the doors are closed already
     let drained = timeout(DRAIN_MAX, async {
         let _ = doors.await; // a panic in a door was logged by its own

@@ -1,6 +1,7 @@
 //! The task with the real heart and the real store, on a disk that fails, and killed in the middle.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod hang;
 mod without;
 
 use super::heart_task::{HeartTask, Parts, TaskError};
@@ -63,19 +64,23 @@ impl Daemon {
     fn start(store: Box<dyn Store>, clock: SimulatedClock) -> Self {
         let entropy = SimulatedEntropy::default();
         let (heart, asks) = Heart::new(8);
-        let parts = Parts {
+        let parts = Self::parts(store, clock.clone(), entropy.clone());
+        let task = tokio::spawn(HeartTask::start(parts, asks).unwrap().run());
+        Self { heart, task, clock, entropy }
+    }
+
+    fn parts(store: Box<dyn Store>, clock: SimulatedClock, entropy: SimulatedEntropy) -> Parts {
+        Parts {
             context: Context {
                 identity: Some(keys().identity.clone()),
                 serial: "LK-1".to_owned(),
                 limits: Limits::default(),
             },
             store,
-            clock: Box::new(clock.clone()),
-            entropy: Box::new(entropy.clone()),
+            clock: Box::new(clock),
+            entropy: Box::new(entropy),
             hash_cost: HashCost { memory_kib: 8, passes: 1 },
-        };
-        let task = tokio::spawn(HeartTask::start(parts, asks).unwrap().run());
-        Self { heart, task, clock, entropy }
+        }
     }
 
     fn on(disks: &Disks, clock: SimulatedClock) -> Self {

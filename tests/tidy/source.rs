@@ -59,13 +59,14 @@ fn a_heart_that_knows_the_outside_is_caught() {
 }
 
 /// Which modules of the daemon a module may name besides itself. `app` and `main` wire them all.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("recovery", &[]),
     ("certificate", &[]),
     ("clock", &["recovery"]),
     ("config", &["recovery"]),
     ("hash", &["recovery"]),
     ("identity", &[]),
+    ("log", &["clock"]),
     ("qr", &[]),
     ("store", &["recovery"]),
     ("web", &["recovery"]),
