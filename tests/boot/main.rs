@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that is surprised fails")]
 
 mod daemon;
+mod entropy;
 mod privileges;
 mod stop;
