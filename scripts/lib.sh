@@ -99,12 +99,17 @@ need_rust() {
     [[ -d "$HOME/.cargo/bin" ]] && PATH="$HOME/.cargo/bin:$PATH"
     command -v cargo >/dev/null ||
         fail "Rust is missing: install it from https://rustup.rs, open a new shell, and run this again"
+    need_rust_version "run 'rustup update stable'"
+    command -v cc >/dev/null || need_packages gcc libc6-dev
+}
+
+# need_rust_version REMEDY: that the rustc on PATH is as recent as Cargo.toml asks for.
+need_rust_version() {
     local version wanted
     version=$(rustc --version | cut -d' ' -f2)
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
     [[ $(printf '%s\n' "$wanted" "$version" | sort -V | head -n 1) == "$wanted" ]] ||
-        fail "Rust $version is too old, $wanted or later is needed: run 'rustup update stable'"
-    command -v cc >/dev/null || need_packages gcc libc6-dev
+        fail "Rust $version is too old, $wanted or later is needed: $1"
 }
 
 # need_cargo_tool NAME VERSION: a program from crates.io, built without optimisation: it runs once.

@@ -18,7 +18,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -61,7 +61,8 @@ pub struct Doors {
     pub bounds: Bounds,
     /// Requests a second.
     pub rates: Rates,
-    form_secrets_drawn: AtomicU64,
+    // No AtomicU64: an ARM9 has no 64-bit atomics, and a number of 32 bits comes round.
+    form_secrets_drawn: Mutex<u64>,
     tls: TlsAcceptor,
     lan: Gate,
     console: Gate,
@@ -71,7 +72,11 @@ impl Doors {
     /// A secret for a browser's forms, drawn from the process's random key: no two are the same, and
     /// nobody without the key can tell one from random.
     pub fn draw_form_secret(&self) -> [u8; 32] {
-        let number = self.form_secrets_drawn.fetch_add(1, Ordering::Relaxed);
+        let number = {
+            let mut drawn = self.form_secrets_drawn.lock().unwrap_or_else(PoisonError::into_inner);
+            *drawn += 1;
+            *drawn
+        };
         self.ctx.form_secret(number)
     }
 }
@@ -134,7 +139,7 @@ pub async fn serve(
         ctx,
         bounds,
         rates: Rates::new(super::rates::boottime_ms()),
-        form_secrets_drawn: AtomicU64::new(0),
+        form_secrets_drawn: Mutex::new(0),
         tls: TlsAcceptor::from(tls),
         lan: Gate::new(bounds.connections_max, bounds.connections_per_peer_max),
         console: Gate::new(bounds.console_connections_max, bounds.console_connections_max),
