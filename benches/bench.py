@@ -27,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts" / "world"))
 
-from check import Check  # noqa: E402
+import boards  # noqa: E402
 from world import Cloud, Ports, Trouble, World, run  # noqa: E402
 
 CORE = 0
@@ -40,18 +40,11 @@ REQUESTS_EACH = 190
 SIGN_INS = 12
 
 
-class Quiet(Check):
-    """The steps of `scripts/demo --check`, without a line for each."""
-
-    def done(self, what: str):
-        """Says nothing."""
-
-
 class Bench:
     """One measurement after the other; `rows` is the table."""
 
-    def __init__(self, programs: Path, folder: Path):
-        self.programs, self.folder = programs, folder
+    def __init__(self, programs: Path, folder: Path, board_names: list[str]):
+        self.programs, self.folder, self.board_names = programs, folder, board_names
         self.log = folder / "bench.log"
         self.figures: dict = {}
         self.rows: list[tuple[str, str, str]] = []
@@ -72,6 +65,24 @@ class Bench:
         self.figures["binary_bytes"] = sizes
         self.row("latchkeyd, stripped", f"{sizes['latchkeyd'] / 2**20:.2f} MiB", "2.5 MiB on armv7")
         self.row("latchkey-cloud, stripped", f"{sizes['latchkey-cloud'] / 2**20:.2f} MiB")
+
+    def boards(self):
+        """What scripts/build made for boards, counted under QEMU's user emulation."""
+        self.figures["boards"] = {}
+        for name in self.board_names:
+            board = boards.Board(name)
+            found = boards.measure(board, (self.programs / "latchkey-cloud").resolve(), self.folder / name)
+            self.figures["boards"][name] = found
+            at_most = f"{found['binary_bytes_max'] / 2**20:.2f} MiB"
+            self.row(f"{name}: latchkeyd, stripped", f"{found['binary_bytes'] / 2**20:.2f} MiB", at_most)
+            if "sign_in_instructions" not in found:
+                self.row(f"{name}: instructions", "not counted: this QEMU takes no plugins")
+                continue
+            cost = found["password_hash"]
+            sign_in = f"sign-in (Argon2id {cost['memory_kib'] / 1024:.0f} MiB, {cost['passes']} passes)"
+            request = "TLS connection with a small request"
+            for what, key in ((sign_in, "sign_in"), ("challenge, draw to PNG", "challenge"), (request, "request")):
+                self.row(f"{name}: {what}, instructions", f"{found[f'{key}_instructions'] / 1e6:.1f} million")
 
     def challenge(self):
         """One challenge, from the draw of the code to the PNG."""
@@ -112,7 +123,7 @@ class Bench:
         pid = world.recorder.service.pid
         os.sched_setaffinity(pid, {CORE})
         idle_new = memory_kib(pid)
-        check = Quiet(world)
+        check = boards.Quiet(world)
         check.read_documents()
         check.activate()
         check.reset()
@@ -320,12 +331,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("part", nargs="*", help="size challenge sign_in attack recorder relay")
+    parser.add_argument("--board", action="append", default=[], help="a board that scripts/build has built")
+    parser.add_argument("part", nargs="*", help="size challenge sign_in attack recorder relay boards")
     options = parser.parse_args()
-    parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay"]
+    parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay", "boards"]
     where = machine()
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
-        bench = Bench(options.programs, Path(folder))
+        bench = Bench(options.programs, Path(folder), options.board)
         for part in parts:
             print(f"  {part.replace('_', ' ')}", flush=True)
             if part == "recorder":
