@@ -4,11 +4,14 @@ which installs and builds what this needs."""
 
 import argparse
 import json
+import os
+import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from board_cuts import Cuts
 from board_check import SERIAL, BoardCheck
 from board_world import BoardRecorder, BoardWorld
 from contract import Broken
@@ -17,6 +20,8 @@ from machine import Machine
 from networks import ADDRESS, BITS, GATEWAY, make_networks
 from world import Ports, Trouble, is_free
 
+LONG_CUTS = 50
+SHORT_CUTS = {"virt": 5, "flash": 3}
 VNC_FIRST = 5900
 SETTINGS = f'[device]\nserial = "{SERIAL}"\n'
 
@@ -35,7 +40,18 @@ def test(image: Image, folder: Path, programs: Path):
         except (Trouble, Broken, OSError, KeyError, ValueError) as error:
             reason = f"no {error} in the answer" if isinstance(error, KeyError) else error
             raise Trouble(f"FAILED, at: {check.step}\n  {reason}\n{recorder.emulator.tail()}") from error
+        recorder.emulator.cut_power()
+        cut_the_power(image, folder, check.done)
     print("board test passed", flush=True)
+
+
+def cut_the_power(image: Image, folder: Path, tell, media=("virt", "flash")):
+    """Power cuts on both media. LATCHKEY_TEST_SEED brings the same cuts again."""
+    seed = os.environ.get("LATCHKEY_TEST_SEED") or str(random.SystemRandom().randrange(10**9))
+    print(f"     power cuts by the seed {seed}", flush=True)
+    long = bool(os.environ.get("LATCHKEY_TEST_LONG"))
+    for kind in media:
+        Cuts(image, folder, kind, SETTINGS, seed).run(LONG_CUTS if long else SHORT_CUTS[kind], tell)
 
 
 def run_for_a_person(image: Image, folder: Path, window: bool):
@@ -78,19 +94,23 @@ def run_for_a_person(image: Image, folder: Path, window: bool):
 def main() -> int:
     """Carries out what scripts/qemu was asked for."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("image", "run", "test"))
+    parser.add_argument("what", choices=("image", "run", "test", "cuts"))
     parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--programs", type=Path, help="where latchkey-cloud is")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--window", action="store_true", help="show the screen in a window, not over VNC")
+    parser.add_argument("--media", nargs="+", choices=("virt", "flash"), default=("virt", "flash"))
     options = parser.parse_args()
     kept = options.dir.resolve()
-    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what == "test" else kept
+    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what in ("test", "cuts") else kept
     image = Image(kept, options.program.resolve())
     try:
         match options.what:
             case "image":
                 image.make()
+            case "cuts":
+                make_networks(folder / "commands.log")
+                cut_the_power(image, folder, print, options.media)
             case "run":
                 run_for_a_person(image, folder, options.window)
             case "test":

@@ -104,6 +104,14 @@ class Emulator:
                 self.news.wait(left_s)
         return ""
 
+    def wait_until(self, happened):
+        """Waits for something that is no line of the console; whoever makes it true calls `wake`."""
+        until = time.monotonic() + ANSWER_S_MAX
+        with self.news:
+            while not happened():
+                if not self.news.wait(until - time.monotonic()):
+                    raise Trouble(f"{ANSWER_S_MAX} s went by without an answer:\n{self.tail()}")
+
     def wake(self):
         """Lets those who wait look again."""
         with self.news:

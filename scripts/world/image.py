@@ -15,7 +15,7 @@ from world import TOP, run
 MODULES = {
     "virt": ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "virtio_console", "ext4"),
     "screen": ("virtio-gpu", "virtio_input", "evdev"),
-    "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "zstd", "ubi", "ubifs"),
+    "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "deflate", "zstd", "ubi", "ubifs"),
 }
 # rcS inserts these itself: UBI is told its chip when it is inserted.
 BY_HAND = ("ubi.ko", "ubifs.ko")
