@@ -106,8 +106,22 @@ pub struct PasswordHash {
 /// choice of the OWASP Password Storage Cheat Sheet).
 const HASH_WORK_MIN: u32 = 7168 * 5;
 
-/// What a board file says to those who build for the board. `scripts/build` checks it.
-const OF_THE_BUILD: [&str; 3] = ["build.target", "build.size_max_kib", "build.cpu"];
+/// What a board file says to others: to those who build for the board, which `scripts/build` checks, and to
+/// the local screen, which checks its own keys.
+const OF_OTHERS: [&str; 12] = [
+    "build.target",
+    "build.size_max_kib",
+    "build.panel_size_max_kib",
+    "build.cpu",
+    "panel.display",
+    "panel.keyboard",
+    "panel.large_text",
+    "panel.high_contrast",
+    "panel.kept",
+    "panel.sticks",
+    "panel.restart",
+    "panel.shut_down",
+];
 
 impl Config {
     /// Reads a board file, what it inherits, and a settings file over them.
@@ -126,7 +140,7 @@ impl Config {
             watchdog: machine::watchdog(&mut layers),
         };
         let proxied = proxied(&mut layers, &config.paths.runtime);
-        for name in OF_THE_BUILD {
+        for name in OF_OTHERS {
             layers.skip(name);
         }
         layers.finish()?;

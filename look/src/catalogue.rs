@@ -11,6 +11,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("problem.ftl", include_str!("../messages/en/problem.ftl")),
     ("cloud.ftl", include_str!("../messages/en/cloud.ftl")),
     ("mail.ftl", include_str!("../messages/en/mail.ftl")),
+    ("panel.ftl", include_str!("../messages/en/panel.ftl")),
 ];
 
 /// Values that go into a sentence.

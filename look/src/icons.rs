@@ -26,11 +26,21 @@ pub enum Icon {
     Save,
     /// Again.
     Renew,
+    /// Settings: a cog wheel.
+    Settings,
+    /// What else there is: three lines.
+    Menu,
+    /// Off.
+    Power,
+    /// Larger.
+    Enlarge,
+    /// Back.
+    Back,
 }
 
 impl Icon {
     /// Every icon.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Key,
         Self::Info,
         Self::Warn,
@@ -42,6 +52,11 @@ impl Icon {
         Self::Recorder,
         Self::Save,
         Self::Renew,
+        Self::Settings,
+        Self::Menu,
+        Self::Power,
+        Self::Enlarge,
+        Self::Back,
     ];
 
     /// The icon as inline SVG: trusted, not to be escaped.
@@ -83,6 +98,15 @@ impl Icon {
             }
             Self::Save => svg!("<path d=\"M12 4v11m-4.5-4.5L12 15l4.5-4.5M4.5 20h15\"/>"),
             Self::Renew => svg!("<path d=\"M19.5 8.5A8.3 8.3 0 1 0 20 14M20 4v5h-5\"/>"),
+            Self::Settings => {
+                svg!(
+                    "<circle cx=\"12\" cy=\"12\" r=\"6\"/><circle cx=\"12\" cy=\"12\" r=\"2\"/><path d=\"M12 2.5V6M12 18v3.5M2.5 12H6M18 12h3.5M5.3 5.3l2.4 2.4M16.3 16.3l2.4 2.4M18.7 5.3l-2.4 2.4M7.7 16.3l-2.4 2.4\"/>"
+                )
+            }
+            Self::Menu => svg!("<path d=\"M4 7h16M4 12h16M4 17h16\"/>"),
+            Self::Power => svg!("<path d=\"M12 3v9M7 6.2a8 8 0 1 0 10 0\"/>"),
+            Self::Enlarge => svg!("<path d=\"M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7\"/>"),
+            Self::Back => svg!("<path d=\"M19 12H5m6-6-6 6 6 6\"/>"),
         }
     }
 }

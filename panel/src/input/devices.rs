@@ -1,0 +1,165 @@
+//! Keyboards, mice and touch screens of the kernel, as they come and go.
+
+use super::{
+    Keyboard,
+    event::{Axis, Device, Event},
+};
+use crate::view::Input;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::{
+    fs, io,
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+};
+
+const FOLDER: &str = "/dev/input";
+
+/// All of them, and the pointer that they share.
+pub struct Devices {
+    watch: Inotify,
+    open: Vec<Opened>,
+    keyboard: Keyboard,
+    pointer: (f32, f32),
+    size: (f32, f32),
+}
+
+struct Opened {
+    path: PathBuf,
+    device: Device,
+    /// Least and most of both axes.
+    axes: Option<[(f32, f32); 2]>,
+    moved: bool,
+    pressed: Option<bool>,
+}
+
+impl Devices {
+    /// Opens what is there, and watches for what comes. The pointer begins in the middle.
+    pub fn open(width: usize, height: usize) -> io::Result<Self> {
+        let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        // A device's file comes before its owner does: a change of owner counts, too.
+        let flags = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ATTRIB;
+        match watch.add_watch(FOLDER, flags) {
+            Ok(_) => {}
+            // Made together with the first device.
+            Err(error) => {
+                tracing::warn!(%error, "{FOLDER} cannot be watched: only what is plugged in now is seen")
+            }
+        }
+        let size = (width as f32, height as f32);
+        let pointer = (size.0 / 2.0, size.1 / 2.0);
+        let mut devices = Self { watch, open: Vec::new(), keyboard: Keyboard::default(), pointer, size };
+        devices.look();
+        if devices.open.is_empty() {
+            tracing::warn!("no mouse, keyboard or touch screen is plugged in");
+        }
+        Ok(devices)
+    }
+
+    /// What to wait for.
+    pub fn ready(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.watch.as_fd()).chain(self.open.iter().map(|opened| opened.device.as_fd()))
+    }
+
+    /// Where the pointer is, in pixels.
+    pub fn pointer(&self) -> (f32, f32) {
+        self.pointer
+    }
+
+    /// Takes all that has come.
+    pub fn read(&mut self, layout: &str, scale: f32, inputs: &mut Vec<Input>) {
+        if self.watch.read_events().is_ok_and(|events| !events.is_empty()) {
+            self.look();
+        }
+        let mut index = 0;
+        while index < self.open.len() {
+            match self.read_one(index, layout, scale, inputs) {
+                Ok(()) => index += 1,
+                Err(error) => {
+                    let gone = self.open.remove(index);
+                    tracing::info!(device = %gone.path.display(), %error, "unplugged");
+                    // A key that was held on it is not held any more.
+                    self.keyboard = Keyboard::default();
+                }
+            }
+        }
+    }
+
+    fn read_one(
+        &mut self,
+        index: usize,
+        layout: &str,
+        scale: f32,
+        inputs: &mut Vec<Input>,
+    ) -> io::Result<()> {
+        let Some(opened) = self.open.get_mut(index) else { return Ok(()) };
+        let events = opened.device.read()?;
+        let axis = |value: i32, (least, most): (f32, f32), side: f32| {
+            ((value as f32 - least) / (most - least).max(1.0) * side).clamp(0.0, side - 1.0)
+        };
+        let (width, height) = self.size;
+        for event in events {
+            match (event, opened.axes) {
+                (Event::Relative { axis: Axis::X, way }, _) => {
+                    self.pointer.0 = (self.pointer.0 + way as f32 * scale).clamp(0.0, width - 1.0);
+                    opened.moved = true;
+                }
+                (Event::Relative { axis: Axis::Y, way }, _) => {
+                    self.pointer.1 = (self.pointer.1 + way as f32 * scale).clamp(0.0, height - 1.0);
+                    opened.moved = true;
+                }
+                (Event::Wheel(notches), _) => inputs.push(Input::Wheel(-notches as f32)),
+                (Event::Absolute { axis: Axis::X, at }, Some([x, _])) => {
+                    self.pointer.0 = axis(at, x, width);
+                    opened.moved = true;
+                }
+                (Event::Absolute { axis: Axis::Y, at }, Some([_, y])) => {
+                    self.pointer.1 = axis(at, y, height);
+                    opened.moved = true;
+                }
+                (Event::Absolute { .. }, None) => {}
+                (Event::Button { down }, _) => opened.pressed = Some(down),
+                (Event::Key { code, down, again }, _) => {
+                    inputs.extend(self.keyboard.key(code, down, again, layout));
+                }
+                // What belongs together ends here: where the finger is comes before that it is down.
+                (Event::End, _) => {
+                    if std::mem::take(&mut opened.moved) {
+                        let (x, y) = self.pointer;
+                        inputs.push(Input::Move { x, y });
+                    }
+                    if let Some(down) = opened.pressed.take() {
+                        inputs.push(Input::Press { down, touch: opened.device.is_touch });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens what is not open yet.
+    fn look(&mut self) {
+        let Ok(entries) = fs::read_dir(FOLDER) else { return };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let is_event = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("event"));
+            if !is_event || self.open.iter().any(|opened| opened.path == path) {
+                continue;
+            }
+            match open(&path) {
+                Ok(Some(opened)) => {
+                    tracing::info!(device = %path.display(), name = opened.device.name, "plugged in");
+                    self.open.push(opened);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::debug!(device = %path.display(), %error, "cannot be opened"),
+            }
+        }
+    }
+}
+
+/// A device that people use, and that nobody else hears from now on. Others, such as a power button,
+/// are left to whom they belong.
+fn open(path: &Path) -> io::Result<Option<Opened>> {
+    let Some(device) = Device::open(path)? else { return Ok(None) };
+    let axes = device.axes;
+    Ok(Some(Opened { path: path.to_owned(), device, axes, moved: false, pressed: None }))
+}

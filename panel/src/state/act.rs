@@ -1,0 +1,248 @@
+//! What was pressed.
+
+use super::{Action, Dialog, Effect, Event, Field, Keys, Notice, Screen, State, Tone};
+use crate::{
+    api::{Lifecycle, Request, Secret},
+    input::LAYOUTS,
+};
+
+impl State {
+    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
+        // While an answer is awaited, only the keyboard on the screen can be used.
+        if self.busy && !matches!(action, Action::OpenKeys | Action::CloseKeys | Action::Page(_)) {
+            return Vec::new();
+        }
+        match action {
+            Action::Activate => self.activate(),
+            Action::SignIn => {
+                let Some(password) = self.required(Field::Password, "error-password-empty") else {
+                    return Vec::new();
+                };
+                self.ask(Request::SignIn { password })
+            }
+            Action::SignOut => {
+                let session = self.session.take();
+                self.go(self.home());
+                self.notice = Some(Notice::said(Tone::Success, "signed-out", ""));
+                session.map(|session| Effect::Ask(Request::SignOut { session })).into_iter().collect()
+            }
+            Action::ByEmail => {
+                // A live challenge was agreed to before, and is shown again.
+                let pending = self
+                    .device
+                    .as_ref()
+                    .is_some_and(|d| d.pending_doors.iter().any(|door| door == "console"));
+                if pending {
+                    self.ask(Request::BeginReset { renew: false })
+                } else {
+                    self.show(Screen::Disclaimer)
+                }
+            }
+            Action::Accept => self.ask(Request::BeginReset { renew: false }),
+            Action::Renew => self.open(Dialog::Renew),
+            Action::ConfirmRenew => {
+                self.dialog = None;
+                self.ask(Request::BeginReset { renew: true })
+            }
+            Action::Export => self.ask(Request::Picture),
+            Action::SendCode => self.send_code(),
+            Action::SetPassword => self.set_password(),
+            Action::ReservedEmail => self.with_current(),
+            Action::SaveEmail => self.save_email(),
+            Action::RemoveEmail => self.open(Dialog::RemoveEmail),
+            Action::ConfirmRemoveEmail => {
+                self.dialog = None;
+                self.set_email(None)
+            }
+            Action::SavePassword => self.save_password(),
+            Action::Ask(power) => {
+                self.dialog = Some(Dialog::Power(power));
+                // Whether a code is pending must not be ten seconds old.
+                vec![Effect::Ask(Request::Device { session: None })]
+            }
+            Action::Confirm(power) => {
+                self.dialog = None;
+                self.busy = true;
+                vec![Effect::Power(power)]
+            }
+            Action::LargeText => {
+                self.preferences.large_text = !self.preferences.large_text;
+                vec![Effect::Keep(self.preferences.clone())]
+            }
+            Action::HighContrast => {
+                self.preferences.high_contrast = !self.preferences.high_contrast;
+                vec![Effect::Keep(self.preferences.clone())]
+            }
+            Action::Layout(index) => {
+                let Some(layout) = LAYOUTS.get(index) else { return Vec::new() };
+                layout.name.clone_into(&mut self.preferences.layout);
+                vec![Effect::Keep(self.preferences.clone())]
+            }
+            _ => self.move_about(action),
+        }
+    }
+
+    /// What changes nothing but what is seen.
+    fn move_about(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::ToggleReserve => self.reserve = !self.reserve,
+            Action::ToggleShown => self.shown = !self.shown,
+            Action::Forgot => self.go(Screen::Ways),
+            Action::ToCode => self.go_with_challenge(Screen::Code),
+            Action::Enlarge => self.go_with_challenge(Screen::QrLarge),
+            Action::Menu => self.dialog = Some(Dialog::Menu),
+            Action::Cancel => self.dialog = None,
+            Action::Configuration => self.go(Screen::Configuration),
+            Action::Users => self.go(Screen::Users),
+            Action::Admin => self.go(Screen::Admin),
+            Action::ChangePassword => self.go(Screen::ChangePassword),
+            Action::Device => self.go(Screen::Device),
+            Action::Display => self.go(Screen::Display),
+            Action::Home => self.go(self.home()),
+            Action::Back if self.dialog.is_some() => self.dialog = None,
+            Action::Back => self.back(),
+            Action::OpenKeys => self.keys = Keys { open: true, ..self.keys },
+            Action::CloseKeys => self.keys = Keys::default(),
+            Action::Page(page) => self.keys.page = page,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn back(&mut self) {
+        match self.screen {
+            Screen::Device | Screen::Display if self.before == Screen::Configuration => {
+                self.go(Screen::Configuration)
+            }
+            Screen::Device | Screen::Display if self.before == Screen::Ways => self.go(Screen::Ways),
+            Screen::Users => self.go(Screen::Configuration),
+            Screen::Admin => self.go(Screen::Users),
+            Screen::ReservedEmail | Screen::ChangePassword => self.go(Screen::Admin),
+            Screen::Disclaimer => self.go(Screen::Ways),
+            Screen::QrLarge | Screen::Code => self.go_with_challenge(Screen::Qr),
+            _ => self.go(self.home()),
+        }
+    }
+
+    fn show(&mut self, screen: Screen) -> Vec<Effect> {
+        self.go(screen);
+        Vec::new()
+    }
+
+    fn open(&mut self, dialog: Dialog) -> Vec<Effect> {
+        self.dialog = Some(dialog);
+        Vec::new()
+    }
+
+    /// A screen of the challenge; without one there is only its beginning.
+    fn go_with_challenge(&mut self, screen: Screen) {
+        let challenge = self.challenge.take();
+        self.go(if challenge.is_some() { screen } else { Screen::Ways });
+        self.challenge = challenge;
+    }
+
+    fn ask(&mut self, request: Request) -> Vec<Effect> {
+        if !self.can_send() {
+            return Vec::new();
+        }
+        self.busy = true;
+        self.fault = None;
+        vec![Effect::Ask(request)]
+    }
+
+    fn secret(&self, field: Field) -> Secret {
+        Secret(self.fields.get(field).copy())
+    }
+
+    /// What was typed; if nothing was, that is the fault.
+    fn required(&mut self, field: Field, fault: &'static str) -> Option<Secret> {
+        if self.fields.get(field).is_empty() {
+            self.fault = Some((field, fault));
+            return None;
+        }
+        Some(self.secret(field))
+    }
+
+    /// A new password, typed twice.
+    fn twice(&mut self) -> Option<Secret> {
+        let password = self.required(Field::Password, "error-password-empty")?;
+        if password != self.secret(Field::Repeat) {
+            self.fault = Some((Field::Repeat, "error-repeat"));
+            return None;
+        }
+        Some(password)
+    }
+
+    fn activate(&mut self) -> Vec<Effect> {
+        let Some(password) = self.twice() else { return Vec::new() };
+        let email = self.reserve.then(|| self.fields.get(Field::Email).copy());
+        if email.as_ref().is_some_and(|email| email.is_empty()) {
+            self.fault = Some((Field::Email, "error-email-empty"));
+            return Vec::new();
+        }
+        self.ask(Request::Activate { password, email })
+    }
+
+    fn send_code(&mut self) -> Vec<Effect> {
+        let digits = self.fields.get(Field::Code).as_str().chars().filter(char::is_ascii_digit).count();
+        if digits != 8 {
+            self.fault = Some((Field::Code, "code-missing"));
+            return Vec::new();
+        }
+        let code = self.secret(Field::Code);
+        self.ask(Request::VerifyCode { code })
+    }
+
+    fn set_password(&mut self) -> Vec<Effect> {
+        let Some(password) = self.twice() else { return Vec::new() };
+        let Some((grant, _)) = self.grant.clone() else { return Vec::new() };
+        self.ask(Request::SetPassword { grant, password })
+    }
+
+    /// The settings icon: the password is looked at before what it opens.
+    fn with_current(&mut self) -> Vec<Effect> {
+        let Some(password) = self.required(Field::Current, "error-password-empty") else { return Vec::new() };
+        self.ask(Request::VerifyPassword { password })
+    }
+
+    fn save_email(&mut self) -> Vec<Effect> {
+        if self.fields.get(Field::Email).is_empty() {
+            self.fault = Some((Field::Email, "error-email-empty-save"));
+            return Vec::new();
+        }
+        let email = self.fields.get(Field::Email).copy();
+        self.set_email(Some(email))
+    }
+
+    fn set_email(&mut self, email: Option<zeroize::Zeroizing<String>>) -> Vec<Effect> {
+        let Some(current) = self.required(Field::Current, "error-password-empty") else { return Vec::new() };
+        let Some(session) = self.session.clone() else { return Vec::new() };
+        self.ask(Request::SetReservedEmail { session, current, email })
+    }
+
+    fn save_password(&mut self) -> Vec<Effect> {
+        let Some(current) = self.required(Field::Current, "error-password-empty") else { return Vec::new() };
+        let Some(new) = self.twice() else { return Vec::new() };
+        let Some(session) = self.session.clone() else { return Vec::new() };
+        self.ask(Request::ChangePassword { session, current, new })
+    }
+
+    /// The device is in another part of its life than the screen is for.
+    pub(super) fn follow_lifecycle(&mut self, before: Option<Lifecycle>) {
+        let now = self.device.as_ref().map(|device| device.lifecycle);
+        if now != before && !matches!(self.screen, Screen::Device | Screen::Display)
+            || self.screen == Screen::Connecting
+        {
+            self.session = None;
+            self.go(self.home());
+        }
+    }
+
+    /// For whoever wants to see a screen without the way to it: a test of its looks.
+    pub fn place(&mut self, screen: Screen, edits: Vec<Event>) {
+        self.screen = screen;
+        for event in edits {
+            self.step(self.now_ms, event);
+        }
+    }
+}

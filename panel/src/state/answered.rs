@@ -1,0 +1,210 @@
+//! What the daemon answered.
+
+use super::{Challenged, Effect, Field, Link, Notice, POLL_LOST_MS, POLL_MS, Screen, State, Tone};
+use crate::api::{Answer, Device, Failure, Matrix, Problem, Request, Session};
+
+impl State {
+    pub(super) fn answered(&mut self, (request, answer): (Request, Result<Answer, Failure>)) -> Vec<Effect> {
+        let polled = matches!(request, Request::Device { .. });
+        if polled {
+            self.polling = false;
+        }
+        match &answer {
+            Ok(_) | Err(Failure::Refused(_)) => self.link = Link::Up,
+            Err(Failure::Unreachable(_)) => self.link = Link::Lost,
+            Err(Failure::Garbage(_)) => self.link = Link::Garbage,
+        }
+        let pause_ms = if self.link == Link::Up { POLL_MS } else { POLL_LOST_MS };
+        self.poll_ms = self.now_ms + pause_ms;
+        // The challenge is looked at again and again; nobody waits for that.
+        let awaited = !polled && !matches!(request, Request::Challenge | Request::SignOut { .. });
+        if awaited {
+            self.busy = false;
+        }
+        match answer {
+            Ok(answer) => self.granted(&request, answer),
+            Err(Failure::Refused(problem)) => {
+                self.refused(&request, problem);
+                Vec::new()
+            }
+            Err(_) if awaited => {
+                // The notice above every screen says the rest.
+                self.notice = Some(Notice::said(Tone::Warn, "panel-unsure", "panel-unsure-text"));
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn granted(&mut self, request: &Request, answer: Answer) -> Vec<Effect> {
+        match (request, answer) {
+            (Request::Device { session }, Answer::Device(device)) => {
+                self.described(session.is_some(), device)
+            }
+            (Request::Activate { email, .. }, Answer::Session(session)) => {
+                let text = if email.is_some() { "panel-activated-email" } else { "activation-done-no-email" };
+                self.signed_in(session, Some(Notice::said(Tone::Success, "activation-done", text)))
+            }
+            (_, Answer::Session(session)) => self.signed_in(session, None),
+            (Request::VerifyPassword { .. }, _) => match self.session.clone() {
+                Some(session) => {
+                    self.busy = true;
+                    vec![Effect::Ask(Request::ReservedEmails { session })]
+                }
+                None => Vec::new(),
+            },
+            (_, Answer::Emails(emails)) => {
+                self.go(Screen::ReservedEmail);
+                self.emails = emails;
+                Vec::new()
+            }
+            (Request::SetReservedEmail { email, .. }, _) => {
+                self.go(Screen::Admin);
+                self.fields.wipe(None);
+                let notice = match email {
+                    Some(_) => Notice::said(Tone::Success, "security-saved", "panel-email-saved"),
+                    None => Notice::said(Tone::Success, "security-removed", "security-removed-text"),
+                };
+                self.notice = Some(notice);
+                self.ask_device()
+            }
+            (Request::ChangePassword { .. }, _) => {
+                self.go(Screen::Users);
+                self.notice = Some(Notice::said(Tone::Success, "change-done", "change-done-text"));
+                Vec::new()
+            }
+            (request, Answer::Challenge(challenge)) => {
+                let fresh = matches!(request, Request::BeginReset { .. });
+                if !fresh && !self.shows_challenge() {
+                    return Vec::new();
+                }
+                let same = self.challenge.take().filter(|live| live.challenge.id == challenge.id);
+                let rows = same.map_or_else(Vec::new, |live| live.rows);
+                let needs_rows = rows.is_empty();
+                self.challenge = Some(Challenged { challenge, at_ms: self.now_ms, rows });
+                if fresh {
+                    let challenge = self.challenge.take();
+                    self.go(Screen::Qr);
+                    self.challenge = challenge;
+                    if matches!(request, Request::BeginReset { renew: true }) {
+                        self.notice = Some(Notice::said(Tone::Success, "renewed", "renewed-text"));
+                    }
+                }
+                if needs_rows {
+                    self.busy = true;
+                    return vec![Effect::Ask(Request::Matrix)];
+                }
+                Vec::new()
+            }
+            (_, Answer::Matrix(matrix)) => self.drawn(&matrix),
+            (_, Answer::Picture(picture)) => {
+                let Some(live) = &self.challenge else { return Vec::new() };
+                self.busy = true;
+                let tag: String = live.challenge.tag.chars().filter(char::is_ascii_alphanumeric).collect();
+                vec![Effect::Export { name: format!("reset-{tag}.png"), picture }]
+            }
+            (_, Answer::Grant(grant)) => {
+                self.go(Screen::NewPassword);
+                self.grant = Some((grant.grant, self.now_ms + grant.valid_s * 1000));
+                Vec::new()
+            }
+            (Request::SetPassword { .. }, _) => {
+                self.session = None;
+                self.go(Screen::Complete);
+                self.ask_device()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn ask_device(&mut self) -> Vec<Effect> {
+        self.polling = true;
+        vec![Effect::Ask(Request::Device { session: None })]
+    }
+
+    fn drawn(&mut self, matrix: &Matrix) -> Vec<Effect> {
+        let rows = Challenged::rows_of(matrix);
+        match &mut self.challenge {
+            // 21 to 177 modules on a side: ISO/IEC 18004, 6.3.1.
+            Some(live)
+                if (21..=177).contains(&rows.len()) && rows.iter().all(|row| row.len() == rows.len()) =>
+            {
+                live.rows = rows;
+            }
+            Some(_) => self.link = Link::Garbage,
+            None => {}
+        }
+        Vec::new()
+    }
+
+    fn described(&mut self, asked_with_session: bool, device: Device) -> Vec<Effect> {
+        let before = self.device.as_ref().map(|device| device.lifecycle);
+        if asked_with_session && !device.signed_in && self.session.take().is_some() {
+            self.device = Some(device);
+            self.go(self.home());
+            self.notice = Some(Notice::said(Tone::Info, "problem-not-signed-in-title", "panel-session-over"));
+            return Vec::new();
+        }
+        self.device = Some(device);
+        self.follow_lifecycle(before);
+        Vec::new()
+    }
+
+    fn signed_in(&mut self, session: Session, notice: Option<Notice>) -> Vec<Effect> {
+        self.session = Some(session.session);
+        // The device's life may have changed by this very request.
+        if let Some(device) = &mut self.device {
+            device.lifecycle = crate::api::Lifecycle::Active;
+        }
+        self.go(Screen::Live);
+        self.notice = session.reset_to_tell.map(Notice::Told).or(notice);
+        self.ask_device()
+    }
+
+    fn refused(&mut self, request: &Request, problem: Box<Problem>) {
+        let field = match (problem.name(), request) {
+            ("invalid-field", Request::Activate { .. } | Request::SetReservedEmail { .. }) => {
+                Some(Field::Email)
+            }
+            ("invalid-field", Request::VerifyCode { .. }) => Some(Field::Code),
+            _ => None,
+        };
+        let fault = match problem.reason.as_deref() {
+            Some("address-too-long") => "error-email-long",
+            Some("address-at-sign") => "error-email-at",
+            Some("address-local-part") => "error-email-local",
+            Some("not-eight-digits") => "code-missing",
+            _ => "error-email-domain",
+        };
+        if let Some(field) = field {
+            self.fault = Some((field, fault));
+            return;
+        }
+        let notice = Notice::Refused { problem: problem.clone(), at_ms: self.now_ms };
+        match (problem.name(), request) {
+            ("not-signed-in", _) => {
+                self.session = None;
+                self.go(self.home());
+            }
+            ("not-active" | "already-active" | "record-damaged", _) => {
+                self.poll_ms = self.now_ms;
+            }
+            ("wrong-code", _) => {
+                if let (Some(live), Some(tries_left)) = (&mut self.challenge, problem.tries_left) {
+                    live.challenge.tries_left = tries_left;
+                }
+                self.fields.wipe(None);
+            }
+            ("no-challenge", _) => self.go(Screen::Ways),
+            ("grant-over", _) => {
+                self.go(Screen::Ways);
+            }
+            ("wrong-password", Request::SignIn { .. } | Request::VerifyPassword { .. }) => {
+                self.fields.wipe(None);
+            }
+            _ => {}
+        }
+        // Nobody asked for a look at a challenge that is over.
+        self.notice = Some(notice);
+    }
+}

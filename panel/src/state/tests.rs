@@ -1,0 +1,273 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+use super::*;
+use crate::{
+    api::{Answer, Challenge, Failure, Grant, Matrix, Problem, Session},
+    text::Edit,
+};
+use zeroize::Zeroizing;
+
+fn secret(text: &str) -> Secret {
+    Secret(Zeroizing::new(text.to_owned()))
+}
+
+fn device(lifecycle: Lifecycle) -> Device {
+    Device {
+        lifecycle,
+        serial: "LK-1".to_owned(),
+        model: "Recorder".to_owned(),
+        version: "1".to_owned(),
+        masked_emails: vec!["o***r@e***e.org".to_owned()],
+        email_confirmed: false,
+        reset_by_email: "offered".to_owned(),
+        pending_doors: vec![],
+        signed_in: false,
+        password_chars_min: 8,
+        certificate_sha256: "00".repeat(32),
+    }
+}
+
+struct Desk {
+    state: State,
+    now_ms: u64,
+}
+
+impl Desk {
+    fn new(lifecycle: Lifecycle) -> Self {
+        let preferences = Preferences { large_text: false, high_contrast: false, layout: "us".to_owned() };
+        let mut desk = Self { state: State::new(preferences, true), now_ms: 0 };
+        assert!(matches!(desk.event(Event::Tick)[..], [Effect::Ask(Request::Device { session: None })]));
+        desk.answer(Request::Device { session: None }, Ok(Answer::Device(device(lifecycle))));
+        desk
+    }
+
+    fn event(&mut self, event: Event) -> Vec<Effect> {
+        self.state.step(self.now_ms, event)
+    }
+
+    fn press(&mut self, action: Action) -> Vec<Effect> {
+        self.event(Event::Press(action))
+    }
+
+    fn answer(&mut self, request: Request, answer: Result<Answer, Failure>) -> Vec<Effect> {
+        self.event(Event::Answered(Box::new((request, answer))))
+    }
+
+    fn type_into(&mut self, field: Field, text: &str) {
+        for char in text.chars() {
+            self.event(Event::Edit(field, Edit::Insert(char)));
+        }
+    }
+
+    /// Presses, and gives the one request that comes of it.
+    fn asks(&mut self, action: Action) -> Request {
+        let mut effects = self.press(action);
+        assert_eq!(effects.len(), 1, "{effects:?}");
+        match effects.remove(0) {
+            Effect::Ask(request) => request,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn refused(&mut self, request: Request, name: &str, change: impl FnOnce(&mut Problem)) {
+        let mut problem = Problem { kind: format!("urn:latchkey:problem:{name}"), ..Problem::default() };
+        change(&mut problem);
+        self.answer(request, Err(Failure::Refused(Box::new(problem))));
+    }
+}
+
+fn challenge() -> Challenge {
+    Challenge {
+        id: "ab".to_owned(),
+        tag: "7K3F".to_owned(),
+        masked_emails: vec![],
+        valid_s: 100,
+        tries_left: 5,
+        renew_wait_s: 30,
+        cloud_host: "a.example".to_owned(),
+    }
+}
+
+fn at_the_code(desk: &mut Desk) {
+    desk.press(Action::Forgot);
+    desk.press(Action::ByEmail);
+    assert_eq!(desk.state.screen, Screen::Disclaimer);
+    let begin = desk.asks(Action::Accept);
+    let effects = desk.answer(begin, Ok(Answer::Challenge(challenge())));
+    assert!(matches!(effects[..], [Effect::Ask(Request::Matrix)]));
+    let row = "1".repeat(21);
+    desk.answer(Request::Matrix, Ok(Answer::Matrix(Matrix { rows: vec![row; 21] })));
+    assert_eq!(desk.state.screen, Screen::Qr);
+    desk.press(Action::ToCode);
+    assert_eq!(desk.state.screen, Screen::Code);
+}
+
+#[test]
+fn a_whole_reset() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    at_the_code(&mut desk);
+    desk.type_into(Field::Code, "123");
+    assert!(desk.press(Action::SendCode).is_empty());
+    assert_eq!(desk.state.fault, Some((Field::Code, "code-missing")));
+    desk.type_into(Field::Code, "4 56-78");
+    let verify = desk.asks(Action::SendCode);
+    desk.refused(verify, "wrong-code", |problem| problem.tries_left = Some(4));
+    assert_eq!(desk.state.challenge.as_ref().unwrap().challenge.tries_left, 4);
+    assert!(desk.state.fields.are_empty());
+    desk.type_into(Field::Code, "87654321");
+    let verify = desk.asks(Action::SendCode);
+    desk.answer(verify, Ok(Answer::Grant(Grant { grant: secret("g"), valid_s: 600 })));
+    assert_eq!((desk.state.screen, desk.state.fields.are_empty()), (Screen::NewPassword, true));
+    desk.type_into(Field::Password, "New horse 1");
+    assert!(desk.press(Action::SetPassword).is_empty());
+    assert_eq!(desk.state.fault, Some((Field::Repeat, "error-repeat")));
+    desk.type_into(Field::Repeat, "New horse 1");
+    let set = desk.asks(Action::SetPassword);
+    assert!(desk.press(Action::SetPassword).is_empty(), "one at a time");
+    desk.answer(set, Ok(Answer::Done));
+    assert_eq!((desk.state.screen, desk.state.fields.are_empty()), (Screen::Complete, true));
+    desk.press(Action::Home);
+    assert_eq!(desk.state.screen, Screen::SignIn);
+}
+
+#[test]
+fn the_ten_minutes_of_a_new_password_end_by_themselves() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    at_the_code(&mut desk);
+    desk.type_into(Field::Code, "87654321");
+    let verify = desk.asks(Action::SendCode);
+    desk.answer(verify, Ok(Answer::Grant(Grant { grant: secret("g"), valid_s: 600 })));
+    desk.type_into(Field::Password, "New");
+    desk.now_ms += 599_000;
+    desk.event(Event::Input);
+    desk.event(Event::Tick);
+    assert_eq!(desk.state.screen, Screen::NewPassword);
+    desk.now_ms += 2_000;
+    desk.event(Event::Tick);
+    assert!(desk.state.screen != Screen::NewPassword && desk.state.fields.are_empty());
+    assert!(desk.state.notice.is_some());
+}
+
+#[test]
+fn what_was_typed_goes_with_its_screen() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    desk.type_into(Field::Password, "Correct horse 1");
+    desk.press(Action::Device);
+    assert!(desk.state.fields.are_empty());
+    desk.press(Action::Back);
+    desk.type_into(Field::Password, "Correct horse 1");
+    desk.now_ms += IDLE_MS + 1;
+    desk.event(Event::Tick);
+    assert!(desk.state.fields.are_empty());
+}
+
+#[test]
+fn a_daemon_that_goes_and_comes_back_keeps_the_screen() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    at_the_code(&mut desk);
+    desk.type_into(Field::Code, "1234");
+    let lost = || Err(Failure::Unreachable("gone".to_owned()));
+    desk.answer(Request::Device { session: None }, lost());
+    assert_eq!((&desk.state.link, desk.state.screen), (&Link::Lost, Screen::Code));
+    desk.type_into(Field::Code, "5678");
+    assert!(desk.press(Action::SendCode).is_empty(), "nothing is sent to nobody");
+    desk.now_ms += POLL_LOST_MS;
+    assert!(!desk.event(Event::Tick).is_empty(), "asked again after a second");
+    desk.answer(Request::Device { session: None }, Ok(Answer::Device(device(Lifecycle::Active))));
+    assert_eq!((&desk.state.link, desk.state.screen), (&Link::Up, Screen::Code));
+    desk.asks(Action::SendCode);
+    desk.answer(Request::VerifyCode { code: secret("x") }, Err(Failure::Garbage("HTTP".to_owned())));
+    assert_eq!((&desk.state.link, desk.state.busy), (&Link::Garbage, false));
+}
+
+#[test]
+fn a_challenge_that_ends_at_another_door_is_told_with_its_reason() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    at_the_code(&mut desk);
+    desk.refused(Request::Challenge, "no-challenge", |problem| {
+        problem.reason = Some("email-changed".to_owned())
+    });
+    assert_eq!((desk.state.screen, desk.state.challenge.is_some()), (Screen::Ways, false));
+    assert!(
+        matches!(&desk.state.notice, Some(Notice::Refused { problem, .. }) if problem.reason.as_deref() == Some("email-changed"))
+    );
+}
+
+#[test]
+fn waiting_counts_down_and_nothing_is_sent_before() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    desk.type_into(Field::Password, "wrong");
+    let sign_in = desk.asks(Action::SignIn);
+    desk.refused(sign_in, "wrong-password", |problem| problem.wait_s = Some(30));
+    desk.type_into(Field::Password, "right");
+    assert!(desk.press(Action::SignIn).is_empty());
+    desk.now_ms += 29_000;
+    desk.event(Event::Tick);
+    assert_eq!(desk.state.wait_s(), 1);
+    desk.now_ms += 1_000;
+    desk.event(Event::Tick);
+    desk.asks(Action::SignIn);
+}
+
+#[test]
+fn the_settings_icon_wants_the_password_and_carries_it_on() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    let session = Session { session: secret("s"), reset_to_tell: None };
+    desk.answer(Request::SignIn { password: secret("p") }, Ok(Answer::Session(session)));
+    assert_eq!(desk.state.screen, Screen::Live);
+    for action in [Action::Menu, Action::Configuration, Action::Users, Action::Admin] {
+        desk.press(action);
+    }
+    assert!(desk.press(Action::ReservedEmail).is_empty());
+    assert!(desk.state.fault.is_some());
+    desk.type_into(Field::Current, "p");
+    let verify = desk.asks(Action::ReservedEmail);
+    let effects = desk.answer(verify, Ok(Answer::Done));
+    assert!(matches!(effects[..], [Effect::Ask(Request::ReservedEmails { .. })]));
+    desk.answer(Request::ReservedEmails { session: secret("s") }, Ok(Answer::Emails(vec![])));
+    assert_eq!(desk.state.screen, Screen::ReservedEmail);
+    desk.type_into(Field::Email, "a@b.example");
+    let Request::SetReservedEmail { current, email, .. } = desk.asks(Action::SaveEmail) else {
+        unreachable!()
+    };
+    assert_eq!((current, email.unwrap().as_str()), (secret("p"), "a@b.example"));
+    desk.refused(
+        Request::SetReservedEmail { session: secret("s"), current: secret("p"), email: None },
+        "invalid-field",
+        |problem| problem.reason = Some("address-at-sign".to_owned()),
+    );
+    assert_eq!(desk.state.fault, Some((Field::Email, "error-email-at")));
+    desk.press(Action::Back);
+    desk.press(Action::Back);
+    assert!(desk.state.fields.are_empty());
+}
+
+#[test]
+fn a_session_that_a_new_daemon_does_not_know_is_over() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    let session = Session { session: secret("s"), reset_to_tell: None };
+    desk.answer(Request::SignIn { password: secret("p") }, Ok(Answer::Session(session)));
+    desk.answer(Request::Device { session: None }, Err(Failure::Unreachable(String::new())));
+    desk.now_ms += POLL_LOST_MS;
+    let effects = desk.event(Event::Tick);
+    assert!(matches!(effects[..], [Effect::Ask(Request::Device { session: Some(_) })]));
+    desk.answer(
+        Request::Device { session: Some(secret("s")) },
+        Ok(Answer::Device(device(Lifecycle::Active))),
+    );
+    assert_eq!((desk.state.screen, desk.state.session.is_some()), (Screen::SignIn, false));
+}
+
+#[test]
+fn what_is_no_qr_code_is_garbage() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    desk.press(Action::Forgot);
+    desk.press(Action::ByEmail);
+    let begin = desk.asks(Action::Accept);
+    desk.answer(begin, Ok(Answer::Challenge(challenge())));
+    for rows in [vec![], vec!["1".to_owned()], vec!["1".repeat(20); 21], vec!["1".repeat(9000); 9000]] {
+        desk.state.link = Link::Up;
+        desk.answer(Request::Matrix, Ok(Answer::Matrix(Matrix { rows })));
+        assert_eq!(desk.state.link, Link::Garbage);
+        assert!(desk.state.challenge.as_ref().unwrap().rows.is_empty());
+    }
+}

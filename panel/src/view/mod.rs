@@ -1,0 +1,406 @@
+//! The state as a picture, and what a person does to the picture as events. The only place that names
+//! the toolkit, so that it can be replaced.
+
+mod dialogs;
+mod icons;
+mod keys;
+mod kit;
+mod live;
+mod recovery;
+mod screens;
+mod shapes;
+mod theme;
+mod words;
+
+use crate::{
+    raster::{Atlas, Canvas, Damage},
+    state::{Action, Effect, Event, Field, Preferences, Screen, State},
+    text::Edit,
+};
+use egui::{Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2};
+use kit::Kit;
+use latchkey_look::Catalogue;
+use std::sync::Arc;
+use theme::Theme;
+use zeroize::Zeroize;
+
+/// What a person does, in pixels of the display.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// The pointer is here now.
+    Move {
+        /// Column.
+        x: f32,
+        /// Row.
+        y: f32,
+    },
+    /// The pointer's first button, or a finger.
+    Press {
+        /// Down, or up again.
+        down: bool,
+        /// A finger, which leaves no pointer behind.
+        touch: bool,
+    },
+    /// The wheel, in notches; towards the person is positive.
+    Wheel(f32),
+    /// A key that moves about.
+    Go(Go),
+    /// A key that changes a text.
+    Edit(Edit),
+}
+
+/// Keys that move about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// To the next control.
+    Next,
+    /// To the one before.
+    Previous,
+    /// To the control in that direction, or the next character.
+    Left,
+    /// As [`Go::Left`].
+    Right,
+    /// As [`Go::Left`].
+    Up,
+    /// As [`Go::Left`].
+    Down,
+    /// Use it.
+    Enter,
+    /// Use it, or a space in a text.
+    Space,
+    /// Back.
+    Escape,
+}
+
+/// Something that can be used, for scripts and for tests of what everybody must be able to use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// What a person calls it.
+    pub name: String,
+    /// Left, top, right, bottom, in pixels of the display.
+    pub area_px: [f32; 4],
+    /// Whether it can be used now.
+    pub enabled: bool,
+    /// Whether it has the keyboard.
+    pub focused: bool,
+    /// What it is, for the script: a button, a field, a key of the keyboard on the screen.
+    pub role: Role,
+}
+
+/// What a control is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It does something.
+    Button,
+    /// Something is typed there.
+    Field,
+    /// A key of the keyboard on the screen.
+    Key,
+}
+
+/// What became of a frame.
+pub struct Frame {
+    /// What is different on the canvas.
+    pub damage: Damage,
+    /// What is to be done outside.
+    pub effects: Vec<Effect>,
+    /// Nothing changes by itself before this.
+    pub quiet_until_ms: u64,
+}
+
+/// A person in front of a display.
+pub struct Session {
+    /// What the panel knows.
+    pub state: State,
+    context: egui::Context,
+    words: Catalogue,
+    canvas: Canvas,
+    atlas: Atlas,
+    raw: RawInput,
+    pointer: Pos2,
+    edits: Vec<Edit>,
+    controls: Vec<Control>,
+    /// What the picture was drawn for last.
+    drawn: Option<(Screen, bool)>,
+    drawn_keys: bool,
+    drawn_fault: Option<(Field, &'static str)>,
+    preferences: Option<Preferences>,
+    addresses: Vec<String>,
+    focus_visible: bool,
+    gone: bool,
+}
+
+impl Session {
+    /// In front of a display of this many pixels.
+    pub fn new(width: usize, height: usize, state: State) -> Self {
+        let context = egui::Context::default();
+        context.set_fonts(theme::fonts());
+        context.options_mut(|options| {
+            options.max_passes = std::num::NonZeroUsize::MIN;
+            options.zoom_with_keyboard = false;
+            // The keyboard on the screen is pressed while a field keeps the focus.
+            options.input_options.surrender_focus_on = egui::SurrenderFocusOn::Never;
+            options.input_options.max_click_duration = f64::INFINITY;
+            options.input_options.max_click_dist = 24.0;
+        });
+        context.all_styles_mut(|style| {
+            // Nothing moves by itself: each step of a movement would be a repaint.
+            style.animation_time = 0.0;
+            style.scroll_animation = egui::style::ScrollAnimation::none();
+            style.spacing.item_spacing = Vec2::ZERO;
+            style.interaction.selectable_labels = false;
+        });
+        Self {
+            state,
+            context,
+            words: Catalogue::english(),
+            canvas: Canvas::new(width, height),
+            atlas: Atlas::default(),
+            raw: RawInput { max_texture_side: Some(1024), ..RawInput::default() },
+            pointer: Pos2::ZERO,
+            edits: Vec::with_capacity(64),
+            controls: Vec::new(),
+            drawn: None,
+            drawn_keys: false,
+            drawn_fault: None,
+            preferences: None,
+            addresses: Vec::new(),
+            focus_visible: false,
+            gone: true,
+        }
+    }
+
+    /// Where the device's own pages are, to be shown.
+    pub fn set_addresses(&mut self, addresses: Vec<String>) {
+        self.addresses = addresses;
+    }
+
+    /// What a person does.
+    pub fn input(&mut self, input: Input) {
+        let scale = self.scale();
+        let events = &mut self.raw.events;
+        let button = |pos, pressed| egui::Event::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        match input {
+            Input::Move { x, y } => {
+                self.pointer = Pos2::new(x / scale, y / scale);
+                self.gone = false;
+                // Of a run of moves only the last counts.
+                if matches!(events.last(), Some(egui::Event::PointerMoved(_))) {
+                    events.pop();
+                }
+                events.push(egui::Event::PointerMoved(self.pointer));
+            }
+            Input::Press { down, touch } => {
+                self.focus_visible = false;
+                events.push(button(self.pointer, down));
+                if touch && !down {
+                    self.gone = true;
+                    events.push(egui::Event::PointerGone);
+                }
+            }
+            Input::Wheel(notches) => events.push(egui::Event::MouseWheel {
+                unit: egui::MouseWheelUnit::Point,
+                delta: Vec2::new(0.0, -notches * 60.0),
+                modifiers: Modifiers::NONE,
+            }),
+            Input::Go(go) => {
+                self.focus_visible = true;
+                let (key, shift) = match go {
+                    Go::Next => (Key::Tab, false),
+                    Go::Previous => (Key::Tab, true),
+                    Go::Left => (Key::ArrowLeft, false),
+                    Go::Right => (Key::ArrowRight, false),
+                    Go::Up => (Key::ArrowUp, false),
+                    Go::Down => (Key::ArrowDown, false),
+                    Go::Enter => (Key::Enter, false),
+                    Go::Space => (Key::Space, false),
+                    Go::Escape => (Key::Escape, false),
+                };
+                match go {
+                    Go::Left => self.edits.push(Edit::Left),
+                    Go::Right => self.edits.push(Edit::Right),
+                    Go::Space => self.edits.push(Edit::Insert(' ')),
+                    _ => {}
+                }
+                let modifiers = if shift { Modifiers::SHIFT } else { Modifiers::NONE };
+                for pressed in [true, false] {
+                    events.push(egui::Event::Key {
+                        key,
+                        physical_key: None,
+                        pressed,
+                        repeat: false,
+                        modifiers,
+                    });
+                }
+            }
+            // What is typed never goes through the toolkit, which keeps copies.
+            Input::Edit(edit) => {
+                if self.edits.len() < self.edits.capacity() {
+                    self.edits.push(edit);
+                }
+            }
+        }
+    }
+
+    /// Something happened outside.
+    pub fn event(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        self.state.step(now_ms, event)
+    }
+
+    /// Draws what there is now, and lets what was done have its effects.
+    pub fn frame(&mut self, now_ms: u64) -> Frame {
+        let mut effects = Vec::new();
+        let mut damage = Damage::none();
+        if !self.raw.events.is_empty() || !self.edits.is_empty() {
+            effects.extend(self.state.step(now_ms, Event::Input));
+        }
+        effects.extend(self.state.step(now_ms, Event::Tick));
+        let mut quiet_until_ms;
+        // An event changes what is shown; a new screen may ask for the focus.
+        let mut rounds = 4;
+        loop {
+            let (events, again, drawn, wake_ms) = self.draw(now_ms);
+            damage.add_all(&drawn);
+            quiet_until_ms = now_ms.saturating_add(wake_ms);
+            let changed = !events.is_empty() || again;
+            for event in events {
+                effects.extend(self.state.step(now_ms, event));
+            }
+            rounds -= 1;
+            if !changed || rounds == 0 {
+                break;
+            }
+        }
+        Frame { damage, effects, quiet_until_ms: quiet_until_ms.min(self.state.quiet_until_ms()) }
+    }
+
+    /// The picture.
+    pub fn canvas(&self) -> &Canvas {
+        &self.canvas
+    }
+
+    /// What can be used now.
+    pub fn controls(&self) -> &[Control] {
+        &self.controls
+    }
+
+    /// Whether a pointer is to be shown: a finger needs none.
+    pub fn has_pointer(&self) -> bool {
+        !self.gone
+    }
+
+    /// Everything is drawn again next time.
+    pub fn forget(&mut self) {
+        self.canvas.forget();
+    }
+
+    /// Pixels of the display for each unit of the layout.
+    pub fn scale(&self) -> f32 {
+        let (width, height) = (self.canvas.width() as f32, self.canvas.height() as f32);
+        let fits = (width / 1280.0).min(height / 720.0);
+        let base = ((fits * 4.0).floor() / 4.0).max(1.0);
+        if self.state.preferences.large_text { base * 1.3 } else { base }
+    }
+
+    fn draw(&mut self, now_ms: u64) -> (Vec<Event>, bool, Damage, u64) {
+        let scale = self.scale();
+        let size = Vec2::new(self.canvas.width() as f32 / scale, self.canvas.height() as f32 / scale);
+        if self.preferences.as_ref() != Some(&self.state.preferences) {
+            let theme = Theme::new(self.state.preferences.high_contrast);
+            self.context.all_styles_mut(|style| kit::style(style, &theme));
+            self.preferences = Some(self.state.preferences.clone());
+        }
+        self.raw.screen_rect = Some(Rect::from_min_size(Pos2::ZERO, size));
+        self.raw.time = Some(now_ms as f64 / 1000.0);
+        self.raw.viewports.entry(self.raw.viewport_id).or_default().native_pixels_per_point = Some(scale);
+        let raw = self.raw.take();
+        let shown = (self.state.screen, self.state.dialog.is_some());
+        let is_new = self.drawn != Some(shown);
+        let escape = raw
+            .events
+            .iter()
+            .any(|event| matches!(event, egui::Event::Key { key: Key::Escape, pressed: true, .. }));
+        let mut kit = Kit::new(&self.state, &self.words, &mut self.edits, scale, self.focus_visible);
+        kit.addresses = &self.addresses;
+        // The keyboard must not hide what it types into.
+        let moved = self.drawn_keys != self.state.keys.open;
+        kit.follow_focus = moved || is_new;
+        let faulty = self.state.fault.is_some() && self.drawn_fault != self.state.fault;
+        kit.follow_fault = faulty;
+        let mut output = self.context.clone().run(raw, |context| {
+            kit.begin();
+            screens::show(context, &mut kit);
+        });
+        let (mut events, controls, first, wake_ms) = kit.end();
+        if escape {
+            let keys = self.state.keys.open;
+            events.push(Event::Press(if keys { Action::CloseKeys } else { Action::Back }));
+        }
+        self.controls = controls;
+        self.drawn = Some(shown);
+        self.drawn_keys = self.state.keys.open;
+        self.drawn_fault = self.state.fault;
+        // The focus is where a person would begin.
+        if is_new {
+            self.context.memory_mut(|memory| match first {
+                Some(id) => memory.request_focus(id),
+                None => {
+                    if let Some(id) = memory.focused() {
+                        memory.surrender_focus(id);
+                    }
+                }
+            });
+        }
+        self.edits.fill(Edit::Insert(' '));
+        self.edits.clear();
+        shapes::update(&mut self.atlas, &mut self.canvas, &mut output.textures_delta);
+        let items = shapes::items(output.shapes, scale, &self.canvas);
+        let damage = self.canvas.paint(items, &self.atlas);
+        (events, is_new || moved || faulty, damage, wake_ms)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.edits.fill(Edit::Insert(' '));
+        self.raw.events.clear();
+        // What is on the picture may be a password that was shown.
+        self.canvas.wipe();
+    }
+}
+
+/// The key of the mark as the pointer's owner sees it: what a display draws over the picture.
+pub const POINTER: &[&str] = &[
+    "X..........",
+    "XX.........",
+    "XoX........",
+    "XooX.......",
+    "XoooX......",
+    "XooooX.....",
+    "XoooooX....",
+    "XooooooX...",
+    "XoooooooX..",
+    "XooooooooX.",
+    "XoooooXXXXX",
+    "XooXooX....",
+    "XoX.XooX...",
+    "XX..XooX...",
+    "X....XooX..",
+    ".....XooX..",
+    "......XX...",
+];
+
+/// Shared by those who draw a text.
+type Galley = Arc<egui::Galley>;
+
+impl Canvas {
+    /// Leaves nothing of the picture in memory.
+    fn wipe(&mut self) {
+        self.pixels_mut().zeroize();
+    }
+}
