@@ -3,83 +3,120 @@
 which installs and builds what this needs."""
 
 import argparse
+import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from check import expect, new_password
-from emulator import ADDRESS, BITS, Emulator, ask, ip, make_networks, make_tap
+from board_cuts import Cuts
+from board_check import SERIAL, BoardCheck
+from board_world import BoardRecorder, BoardWorld
+from contract import Broken
 from image import Image, make_data
-from world import Trouble
+from machine import Machine
+from networks import ADDRESS, BITS, GATEWAY, make_networks
+from world import Ports, Trouble, is_free
 
-SERIAL = "LK-QEMU-0001"
+LONG_CUTS = 50
+SHORT_CUTS = {"virt": 5, "flash": 3}
+VNC_FIRST = 5900
+SETTINGS = f'[device]\nserial = "{SERIAL}"\n'
 
 
-def test(image: Image, folder: Path):
-    """Boots it, uses it over its network, cuts its power, and looks whether it knows what it knew."""
+def test(image: Image, folder: Path, programs: Path):
+    """Boots it, and walks through everything that must hold on it."""
     log = folder / "commands.log"
     data = folder / "data.img"
-    make_data(data, SERIAL, log)
-    board = Emulator(image, data, make_networks(log), folder / "console.log")
-    try:
-        print(f"  1  booted a factory-new board: ready after {board.power_on():.1f} s", flush=True)
-        status, device = ask("near", "GET", "/device", log=log)
-        expect((status, device["serial"], device["lifecycle"]), (200, SERIAL, "inactive"), "the board, by HTTPS")
-        print("  2  answered over TLS to a client on its own link", flush=True)
-        password = new_password()
-        status, problem = ask("far", "POST", "/activation", {"password": password}, log=log)
-        expect((status, problem["type"]), (403, "urn:latchkey:problem:not-on-this-network"), "a client off the link")
-        expect(ask("near", "GET", "/device", log=log)[1]["lifecycle"], "inactive", "after a refused activation")
-        print("  3  refused to be activated by a client behind a router", flush=True)
-        expect(ask("near", "POST", "/activation", {"password": password}, log=log)[0] // 100, 2, "activation")
-        print("  4  was activated by the client on its link", flush=True)
-        board.cut_power()
-        print(f"  5  power was cut; ready again after {board.power_on():.1f} s", flush=True)
-        expect(ask("near", "GET", "/device", log=log)[1]["lifecycle"], "active", "after the power cut")
-        expect(ask("near", "POST", "/session", {"password": password}, log=log)[0] // 100, 2, "the password")
-        status, problem = ask("near", "POST", "/session", {"password": new_password()}, log=log)
-        expect((status, problem["type"]), (403, "urn:latchkey:problem:wrong-password"), "another password")
-        print("  6  knows its password, and no other", flush=True)
-    finally:
-        board.cut_power()
+    make_data(data, SETTINGS, log)
+    make_networks(log)
+    recorder = BoardRecorder(image, Machine(folder, disk=str(data)), folder / "console.log")
+    with BoardWorld(folder, programs, recorder) as world:
+        check = BoardCheck(world)
+        try:
+            check.run()
+        except (Trouble, Broken, OSError, KeyError, ValueError) as error:
+            reason = f"no {error} in the answer" if isinstance(error, KeyError) else error
+            raise Trouble(f"FAILED, at: {check.step}\n  {reason}\n{recorder.emulator.tail()}") from error
+        recorder.emulator.cut_power()
+        cut_the_power(image, folder, check.done)
     print("board test passed", flush=True)
 
 
-def run_for_a_person(image: Image, folder: Path):
-    """Boots it with its serial console on this terminal."""
-    log = folder / "commands.log"
-    data = folder / "data.img"
+def cut_the_power(image: Image, folder: Path, tell, media=("virt", "flash")):
+    """Power cuts on both media. LATCHKEY_TEST_SEED brings the same cuts again."""
+    seed = os.environ.get("LATCHKEY_TEST_SEED") or str(random.SystemRandom().randrange(10**9))
+    print(f"     power cuts by the seed {seed}", flush=True)
+    long = bool(os.environ.get("LATCHKEY_TEST_LONG"))
+    for kind in media:
+        Cuts(image, folder, kind, SETTINGS, seed).run(LONG_CUTS if long else SHORT_CUTS[kind], tell)
+
+
+def run_for_a_person(image: Image, folder: Path, window: bool):
+    """Boots it with its serial console on this terminal, its pages on this machine's own loopback interface,
+    and its screen in a window or over VNC. Its data outlives a boot."""
+    log, data, saved = folder / "commands.log", folder / "data.img", folder / "ports.json"
+    ports = Ports()
+    # The port is part of the address that a browser shows and the recorder checks: its settings have it.
+    https, http = json.loads(saved.read_text()) if data.exists() else (ports.pick(8443), ports.pick(8080))
     if not data.exists():
-        make_data(data, SERIAL, log)
-    tap = f"latchkey{os.getpid() % 10000}"
-    make_tap(tap, log)
-    try:
-        # We are its gateway's address, which the same-link rule refuses, and a client of the link, too.
-        ip("address", "add", f"10.77.0.5/{BITS}", "dev", tap, log=log)
-        print(f"  recorder   https://{ADDRESS}/   (this machine is 10.77.0.5 on its link)", flush=True)
-        print(f"  data       {data}; delete it for a factory-new board", flush=True)
-        print("  Enter gives a shell on its serial console; `poweroff` there ends it.", flush=True)
-        subprocess.run(list(map(str, Emulator(image, data, tap, log).command())), check=False)
-    finally:
-        ip("link", "del", tap, log=log)
+        saved.write_text(json.dumps([https, http]))
+        make_data(data, f"{SETTINGS}\n[lan]\nhttps_port = {https}\nhttp_port = {http}\n", log)
+    for port in (https, http):
+        if not is_free(port):
+            raise Trouble(f"port {port} is taken; delete {data} for a factory-new board with other ports")
+    vnc = ports.pick(VNC_FIRST)
+    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{ADDRESS}:{port}" for port in (https, http))
+    machine = Machine(
+        folder,
+        disk=str(data),
+        # QEMU's own network needs no right of root's. Connections come from its gateway's address there, which
+        # the same-link rule refuses where it is the board's gateway; this board has none, and needs none.
+        network=f"user,id=n,net={ADDRESS.rsplit('.', 1)[0]}.0/{BITS},host={GATEWAY}{forwards}",
+        gateway="",
+        shell=False,
+        words=("latchkey.screen", "console=tty0", "console=ttyAMA0"),
+        arguments=(
+            *("-device", "virtio-gpu-pci", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci"),
+            *("-display", "gtk" if window else f"vnc=127.0.0.1:{vnc - VNC_FIRST}"),
+        ),
+    )
+    print(f"  recorder   https://127.0.0.1:{https}/", flush=True)
+    print(f"  screen     {'in a window' if window else f'VNC at 127.0.0.1:{vnc}'}", flush=True)
+    print(f"  control    {machine.qmp} (QEMU's machine protocol)", flush=True)
+    print(f"  data       {data}; delete it for a factory-new board", flush=True)
+    print("  Enter gives a shell on its serial console; `poweroff` there ends it, Ctrl-C cuts its power.", flush=True)
+    subprocess.run(machine.command(image.kernel, image.initramfs, image.device_tree), check=False)
 
 
 def main() -> int:
     """Carries out what scripts/qemu was asked for."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("image", "run", "test"))
+    parser.add_argument("what", choices=("image", "run", "test", "cuts"))
     parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--programs", type=Path, help="where latchkey-cloud is")
     parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--window", action="store_true", help="show the screen in a window, not over VNC")
+    parser.add_argument("--media", nargs="+", choices=("virt", "flash"), default=("virt", "flash"))
     options = parser.parse_args()
     kept = options.dir.resolve()
-    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what == "test" else kept
-    carry_out = {"image": lambda image, _: image.make(), "run": run_for_a_person, "test": test}
+    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what in ("test", "cuts") else kept
+    image = Image(kept, options.program.resolve())
     try:
-        carry_out[options.what](Image(kept, options.program.resolve()), folder)
+        match options.what:
+            case "image":
+                image.make()
+            case "cuts":
+                make_networks(folder / "commands.log")
+                cut_the_power(image, folder, print, options.media)
+            case "run":
+                run_for_a_person(image, folder, options.window)
+            case "test":
+                test(image, folder, options.programs.resolve())
         return 0
-    except (Trouble, KeyError) as trouble:
+    except Trouble as trouble:
         print(f"\n{trouble!s}\n  Logs: {folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

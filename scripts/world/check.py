@@ -42,7 +42,8 @@ class Check:
     def read_documents(self):
         """From here on every answer is held to the OpenAPI document of whoever gave it."""
         self.step = "the OpenAPI documents"
-        self.device = Api(self.world.recorder.https_port, self.world.recorder.certificate)
+        recorder = self.world.recorder
+        self.device = Api(recorder.https_port, recorder.certificate, host=recorder.host)
         self.cloud = Api(self.world.cloud.port)
         self.done("recorder and cloud serve their OpenAPI documents")
 

@@ -30,12 +30,12 @@ class Answer:
 
 
 def ask(port: int, method: str, path: str, body: dict | None = None, **more) -> Answer:
-    """One HTTPS request on a connection of its own. `certificate` (DER) is the only one that will do;
-    without it, any will. `headers` are added."""
+    """One HTTPS request on a connection of its own, to this machine or to `host`. `certificate` (DER) is
+    the only one that will do; without it, any will. `headers` are added."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # the exact certificate is compared below instead
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    connection = http.client.HTTPSConnection(more.get("host", "127.0.0.1"), port, timeout=60, context=context)
     try:
         connection.connect()
         wanted = more.get("certificate")
@@ -56,17 +56,17 @@ def ask(port: int, method: str, path: str, body: dict | None = None, **more) -> 
 class Api:
     """A JSON API, held to its own OpenAPI document at every answer."""
 
-    def __init__(self, port: int, certificate: Callable[[], bytes | None] = lambda: None):
-        self.port, self.certificate = port, certificate
+    def __init__(self, port: int, certificate: Callable[[], bytes | None] = lambda: None, host: str = "127.0.0.1"):
+        self.port, self.certificate, self.host = port, certificate, host
         self.session: str | None = None
-        document = ask(port, "GET", "/api/v1/openapi.json", certificate=certificate())
+        document = ask(port, "GET", "/api/v1/openapi.json", certificate=certificate(), host=host)
         self.contract = Contract(document.json())
 
     def ask(self, method: str, path: str, body: dict | None = None) -> Answer:
         """One request, in the session if there is one."""
         headers = {"Authorization": f"Bearer {self.session}"} if self.session else {}
         path = f"/api/v1{path}"
-        answer = ask(self.port, method, path, body, headers=headers, certificate=self.certificate())
+        answer = ask(self.port, method, path, body, headers=headers, certificate=self.certificate(), host=self.host)
         self.contract.check(method, path, body, answer)
         return answer
 

@@ -1,56 +1,65 @@
-"""The emulated board under power: QEMU, its serial console, and the networks around it."""
+"""The emulated board under power: QEMU, the serial console, and a second serial line to command it by."""
 
-import json
 import re
+import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 
 from image import Image
-from world import Trouble, run
+from machine import Machine
+from qmp import Qmp
+from world import Trouble
 
-ADDRESS, GATEWAY, BITS = "10.77.0.2", "10.77.0.1", 24
-BOOT_S_MAX = 120
-READY = r"\] info +ready"
+BOOT_S_MAX = 180
+ANSWER_S_MAX = 120
+READY = r"\bready\b.*fingerprint"
 
 
 class Emulator:
-    """One board: an image, a data partition, a tap device that is there already."""
+    """One board: what it boots, and the machine. Its console goes to a log."""
 
-    def __init__(self, image: Image, data: Path, tap: str, log: Path):
-        self.image, self.data, self.tap, self.log = image, data, tap, log
+    def __init__(self, image: Image, machine: Machine, log: Path):
+        self.image, self.machine, self.log = image, machine, log
         self.process: subprocess.Popen | None = None
         self.lines: list[str] = []
         self.news = threading.Condition()
-
-    def command(self) -> list[str | Path]:
-        """QEMU's arguments: a Cortex-A7 with 256 MB, the data partition, one network interface."""
-        words = f"console=ttyAMA0 quiet latchkey.address={ADDRESS}/{BITS} latchkey.gateway={GATEWAY}"
-        return [
-            *("qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a7", "-m", "256"),
-            *("-kernel", self.image.kernel, "-initrd", self.image.initramfs, "-append", words),
-            *("-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"),
-            *("-drive", f"if=none,id=d,file={self.data},format=raw", "-device", "virtio-blk-pci,drive=d"),
-            *("-netdev", f"tap,id=n,ifname={self.tap},script=no,downscript=no"),
-            *("-device", "virtio-net-pci,netdev=n,romfile=", "-device", "virtio-rng-pci"),
-        ]
+        self.reader: threading.Thread | None = None
+        self.shell: Shell | None = None
+        self.control: Qmp | None = None
 
     def power_on(self) -> float:
         """Boots, and gives the seconds until the daemon said that it is ready."""
         started = time.monotonic()
-        self.lines.clear()
+        self.start()
+        self.wait_for(READY)
+        return time.monotonic() - started
+
+    def start(self):
+        """Switches it on, and waits for nothing but the emulator."""
+        with self.news:
+            self.lines.clear()
+        for stale in (self.machine.qmp, self.machine.shell_socket):
+            stale.unlink(missing_ok=True)
+        command = self.machine.command(self.image.kernel, self.image.initramfs, self.image.device_tree)
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *map(str, self.command())],
-            stdin=subprocess.DEVNULL,
+            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
-        threading.Thread(target=self.read, args=(self.process,), daemon=True).start()
-        self.wait_for(READY)
-        return time.monotonic() - started
+        self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
+        self.reader.start()
+        try:
+            self.control = Qmp(self.machine.qmp)
+            if self.machine.shell:
+                self.shell = Shell(self.machine.shell_socket)
+        except (OSError, Trouble) as error:
+            self.cut_power()
+            raise Trouble(f"the emulator did not start: {error}\n{self.tail()}") from None
 
     def read(self, process: subprocess.Popen):
         """Keeps what the serial console says."""
@@ -65,78 +74,129 @@ class Emulator:
         with self.news:
             self.news.notify_all()
 
-    def wait_for(self, pattern: str, wait_s: float = BOOT_S_MAX) -> str:
-        """A line of the console that matches; waits for it."""
-        until = time.monotonic() + wait_s
-        seen = 0
+    def type(self, text: str):
+        """Types on the serial console."""
+        assert self.process and self.process.stdin
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def mark(self) -> int:
+        """A place in what the console said: `wait_for` can look at what came after it."""
         with self.news:
-            while True:
+            return len(self.lines)
+
+    def wait_for(self, pattern: str, after: int = 0, wait_s: float = BOOT_S_MAX, unless=lambda: False) -> str:
+        """A line of the console that matches; waits for it. Empty if meanwhile `unless` became true."""
+        until = time.monotonic() + wait_s
+        seen = after
+        with self.news:
+            while not unless():
                 for line in self.lines[seen:]:
                     if re.search(pattern, line):
                         return line
                 seen = len(self.lines)
-                ended = self.process is None or self.process.poll() is not None
-                if ended or not self.news.wait(max(0.0, until - time.monotonic())):
-                    why = "the emulator ended" if ended else f"{wait_s:.0f} s went by"
-                    tail = "\n".join(f"      {line}" for line in self.lines[-15:])
-                    raise Trouble(f"{why}, and the console did not say `{pattern}`:\n{tail}")
+                if self.process is None or self.process.poll() is not None:
+                    raise Trouble(f"the emulator ended, and the console did not say `{pattern}`:\n{self.tail()}")
+                left_s = until - time.monotonic()
+                if left_s <= 0:
+                    raise Trouble(f"{wait_s:.0f} s went by, and the console did not say `{pattern}`:\n{self.tail()}")
+                # Whoever makes `unless` true calls `wake`.
+                self.news.wait(left_s)
+        return ""
+
+    def wait_until(self, happened):
+        """Waits for something that is no line of the console; whoever makes it true calls `wake`."""
+        until = time.monotonic() + ANSWER_S_MAX
+        with self.news:
+            while not happened():
+                if not self.news.wait(until - time.monotonic()):
+                    raise Trouble(f"{ANSWER_S_MAX} s went by without an answer:\n{self.tail()}")
+
+    def wake(self):
+        """Lets those who wait look again."""
+        with self.news:
+            self.news.notify_all()
+
+    def tail(self) -> str:
+        """The end of what the console said."""
+        return "\n".join(f"      {line}" for line in self.lines[-15:])
+
+    def must(self, command: str) -> str:
+        """Runs a command as root on the board; trouble if it fails."""
+        assert self.shell is not None
+        status, output = self.shell.run(command)
+        if status != 0:
+            raise Trouble(f"on the board, `{command}` ended with {status}:\n{output}")
+        return output
+
+    def soft_reboot(self) -> float:
+        """An orderly reboot, asked of its init; gives the seconds until the daemon said that it is ready."""
+        assert self.shell is not None
+        started, before = time.monotonic(), self.mark()
+        self.shell.send("reboot")
+        self.wait_for(r"rcS: done", before)
+        # The emulator goes on; the board's end of the line is a new one.
+        self.shell.close()
+        self.shell = Shell(self.machine.shell_socket)
+        self.wait_for(READY, before)
+        return time.monotonic() - started
 
     def cut_power(self):
         """Off, without a word to anybody. What the board gave to its disk before is kept."""
+        for end in (self.shell, self.control):
+            if end is not None:
+                end.close()
+        self.shell = self.control = None
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            if self.reader:
+                self.reader.join()
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe:
+                    pipe.close()
             self.process = None
 
 
-def ip(*arguments: str, log: Path, within: str = ""):
-    """Runs `ip`, in a network namespace if one is named."""
-    run("ip", *(("-n", within) if within else ()), *arguments, log=log)
+class Shell:
+    """Root's shell on the board, by a serial line of the test's own: the console is the board's."""
 
+    def __init__(self, path: Path):
+        self.connection = socket.socket(socket.AF_UNIX)
+        self.connection.settimeout(ANSWER_S_MAX)
+        self.connection.connect(str(path))
+        self.number = 0
+        self.pending = b""
 
-def make_tap(name: str, log: Path):
-    """A tap device, up."""
-    ip("tuntap", "add", "dev", name, "mode", "tap", log=log)
-    ip("link", "set", name, "up", log=log)
+    def send(self, text: str):
+        """A line to the shell, without waiting for what comes of it."""
+        self.connection.sendall(f"{text}\n".encode())
 
+    def run(self, command: str) -> tuple[int, str]:
+        """Runs a command to its end: its exit code and what it printed. Waits until there is a shell."""
+        self.number += 1
+        # In two parts, so that an echo of the line is not taken for the answer.
+        self.send(f"{command}\nprintf '\\n%s%s %d\\n' @end@ {self.number} $?")
+        output, status = self.until(rf"\n@end@{self.number} (\d+)\r?\n")
+        return int(status), output
 
-def make_networks(log: Path) -> str:
-    """In the network namespace that we are in: the board's own link as a bridge, a client `near` on it, and
-    a client `far` behind a router that does not masquerade. Gives the board's tap device."""
-    ip("link", "set", "lo", "up", log=log)
-    ip("link", "add", "link0", "type", "bridge", log=log)
-    ip("link", "set", "link0", "up", log=log)
-    make_tap("tap0", log)
-    ip("link", "set", "tap0", "master", "link0", log=log)
-    for name in ("near", "router", "far"):
-        ip("netns", "add", name, log=log)
-        ip("link", "set", "lo", "up", log=log, within=name)
+    def until(self, pattern: str) -> tuple[str, str]:
+        """What comes before a pattern, and its group."""
+        until = time.monotonic() + ANSWER_S_MAX
+        while not (found := re.search(pattern.encode(), self.pending)):
+            if time.monotonic() > until:
+                raise Trouble(f"the board's shell gave no answer: {self.pending[-500:]!r}")
+            try:
+                some = self.connection.recv(65536)
+            except TimeoutError:
+                some = b""
+            if not some:
+                raise Trouble(f"the board's shell is gone, or silent: {self.pending[-500:]!r}")
+            self.pending += some
+        output = self.pending[: found.start()].decode(errors="replace")
+        self.pending = self.pending[found.end() :]
+        return output.strip("\r\n"), found[1].decode()
 
-    def plug(name: str, address: str):
-        ip("link", "add", f"to-{name}", "type", "veth", "peer", "eth0", "netns", name, log=log)
-        ip("link", "set", f"to-{name}", "up", "master", "link0", log=log)
-        ip("address", "add", address, "dev", "eth0", log=log, within=name)
-        ip("link", "set", "eth0", "up", log=log, within=name)
-
-    plug("near", "10.77.0.5/24")
-    plug("router", f"{GATEWAY}/{BITS}")
-    ip("link", "add", "eth1", "netns", "router", "type", "veth", "peer", "eth0", "netns", "far", log=log)
-    for name, device, address in (("router", "eth1", "10.88.0.1/24"), ("far", "eth0", "10.88.0.5/24")):
-        ip("address", "add", address, "dev", device, log=log, within=name)
-        ip("link", "set", device, "up", log=log, within=name)
-    ip("route", "add", "default", "via", "10.88.0.1", log=log, within="far")
-    run("ip", "netns", "exec", "router", "sysctl", "-q", "-w", "net.ipv4.ip_forward=1", log=log)
-    return "tap0"
-
-
-def ask(client: str, method: str, path: str, body: dict | None = None, log: Path = Path("/dev/null")) -> tuple[int, dict]:
-    """One HTTPS request to the board from a client's namespace: status, JSON. Secrets go by standard
-    input."""
-    command = ["ip", "netns", "exec", client, "curl", "--silent", "--show-error", "--insecure", "--max-time", "30"]
-    command += ["--request", method, "--write-out", "\n%{http_code}"]
-    if body is not None:
-        command += ["--header", "Content-Type: application/json", "--data", "@-"]
-    command.append(f"https://{ADDRESS}/api/v1{path}")
-    answer = run(*command, log=log, input=json.dumps(body or {}))
-    content, _, status = answer.rpartition("\n")
-    return int(status), json.loads(content) if content.strip() else {}
+    def close(self):
+        """Ends the connection."""
+        self.connection.close()

@@ -2,96 +2,28 @@
 daemon, and a data partition that outlives a boot."""
 
 import gzip
-import hashlib
-import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from world import TOP, Trouble, run
+from machine import ERASE_KIB, FLASH_MIB
+from packages import Archive, sha256
+from world import TOP, run
 
-MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "ext4")
-PINS = TOP / "scripts/qemu-packages.txt"
+# What is inserted at the start of each machine, with what it needs. Those of `screen` are inserted where
+# the kernel's command line asks for a screen.
+MODULES = {
+    "virt": ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "virtio_console", "ext4"),
+    "screen": ("virtio-gpu", "virtio_input", "evdev"),
+    "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "deflate", "zstd", "ubi", "ubifs"),
+}
+# rcS inserts these itself: UBI is told its chip when it is inserted.
+BY_HAND = ("ubi.ko", "ubifs.ko")
+APPLETS = (
+    "cat chmod chown cut date dd dmesg grep head id ip insmod kill killall ln login ls mkdir mount mv passwd "
+    "poweroff printf ps pidof reboot rm sed setsid sleep stat stty su sync tail tee test top touch umount uptime wc"
+).split()
 DATA_MIB = 32
-
-
-def pins() -> dict[str, tuple[str, str]]:
-    """Package -> version, SHA-256."""
-    lines = (line.split() for line in PINS.read_text().splitlines() if line and not line.startswith("#"))
-    return {name: (version, digest) for name, version, digest in lines}
-
-
-class Archive:
-    """Debian's main archive for armhf, by an apt of its own: the machine's own lists stay as they are, and
-    the machine may be an Ubuntu."""
-
-    CONFIG = """
-        APT::Architecture "armhf";
-        APT::Architectures {{ "armhf"; }};
-        APT::Sandbox::User "{user}";
-        Acquire::Languages "none";
-        Acquire::Retries "3";
-        Dir::State "{folder}/state";
-        Dir::State::status "{folder}/status";
-        Dir::Cache "{folder}/cache";
-        Dir::Etc::sourcelist "{folder}/sources.list";
-        Dir::Etc::sourceparts "-";
-    """
-    KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-    def __init__(self, folder: Path):
-        self.folder, self.log = folder, folder / "apt.log"
-        self.files = folder / "packages"
-        for part in ("state/lists/partial", "cache/archives/partial", "packages"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / "status").touch()
-        (folder / "sources.list").write_text(f"deb [signed-by={self.KEYS}] http://deb.debian.org/debian bookworm main\n")
-        user = "root" if os.geteuid() == 0 else ""
-        (folder / "apt.conf").write_text(self.CONFIG.format(folder=folder, user=user))
-
-    def apt(self, *arguments: str) -> str:
-        """Runs apt with this archive only."""
-        environment = {**os.environ, "APT_CONFIG": str(self.folder / "apt.conf")}
-        return run(*arguments, log=self.log, env=environment, cwd=self.files)
-
-    def fetch(self) -> list[Path]:
-        """The pinned packages, downloaded unless they are here."""
-        wanted = pins()
-        kept = [self.kept(name, digest) for name, (_, digest) in wanted.items()]
-        if all(kept):
-            return kept
-        self.apt("apt-get", "-q", "update")
-        found = []
-        for name, (version, digest) in wanted.items():
-            kernel = re.fullmatch(r"linux-image-[\d.]+-\d+-(\w+)", name)
-            present = name
-            if kernel:
-                depends = self.apt("apt-cache", "depends", f"linux-image-{kernel[1]}")
-                present = re.search(r"Depends: (linux-image-\S+)", depends)[1]
-            for old in self.files.glob(f"{present}_*"):
-                old.unlink()
-            self.apt("apt-get", "-q", "download", present)
-            file = next(self.files.glob(f"{present}_*.deb"))
-            if sha256(file) != digest:
-                now = self.apt("dpkg-deb", "--field", str(file), "Version").strip()
-                if (present, now) == (name, version):
-                    raise Trouble(f"{file} is not what {PINS.name} has for {name} {version}")
-                print(f"  ! the archive has {present} {now} now, {PINS.name} names {name} {version}", flush=True)
-            target = file.with_name(f"{present}.deb")
-            file.replace(target)
-            found.append(target)
-        return found
-
-    def kept(self, name: str, digest: str) -> Path | None:
-        """A package that was downloaded before, and is whole."""
-        file = self.files / f"{name}.deb"
-        return file if file.exists() and sha256(file) == digest else None
-
-
-def sha256(file: Path) -> str:
-    """A file's digest."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 class Image:
@@ -108,6 +40,11 @@ class Image:
     def kernel(self) -> Path:
         """Debian's kernel."""
         return next(self.system.glob("boot/vmlinuz-*"))
+
+    @property
+    def device_tree(self) -> Path:
+        """What the flash machine is made of, for the kernel; the other one tells that itself."""
+        return next(self.system.glob("usr/lib/linux-image-*/aspeed-ast2600-evb.dtb"))
 
     def make(self):
         """Brings both up to date."""
@@ -128,10 +65,10 @@ class Image:
         """The kernel's release."""
         return next(self.system.glob("lib/modules/*")).name
 
-    def modules(self) -> list[Path]:
-        """The modules that the board needs, each after those that it needs."""
+    def modules(self, names: tuple[str, ...]) -> list[Path]:
+        """These modules, each after those that it needs."""
         needed: list[Path] = []
-        for name in MODULES:
+        for name in names:
             command = ["modprobe", "-d", self.system, "-S", self.release(), "--show-depends", name]
             for line in run(*command, log=self.log).splitlines():
                 path = Path(line.split()[1]) if line.startswith("insmod ") else None
@@ -149,12 +86,14 @@ class Image:
         shutil.copy(self.system / "bin/busybox", root / "bin/busybox")
         (root / "init").symlink_to("bin/busybox")
         (root / "bin/sh").symlink_to("busybox")
-        for name in ("mount", "umount", "insmod", "ip", "cat", "cut", "reboot", "poweroff", "ls", "ps", "kill", "dmesg"):
+        for name in APPLETS:
             (root / "bin" / name).symlink_to("busybox")
-        modules = self.modules()
-        for module in modules:
-            shutil.copy(module, root / "lib/modules" / module.name)
-        (root / "lib/modules/order").write_text("".join(f"{module.name}\n" for module in modules))
+        for machine, names in MODULES.items():
+            modules = self.modules(names)
+            for module in modules:
+                shutil.copy(module, root / "lib/modules" / module.name)
+            order = [module.name for module in modules if module.name not in BY_HAND]
+            (root / f"lib/modules/order.{machine}").write_text("".join(f"{name}\n" for name in order))
         shutil.copy(TOP / "board/qemu/inittab", root / "etc/inittab")
         shutil.copy(TOP / "board/qemu/rcS", root / "etc/init.d/rcS")
         (root / "etc/init.d/rcS").chmod(0o755)
@@ -166,13 +105,37 @@ class Image:
         self.initramfs.write_bytes(gzip.compress(packed, compresslevel=1))
 
 
-def make_data(file: Path, serial: str, log: Path):
-    """A new data partition, ext4: a factory-new board's."""
+def make_data(file: Path, settings: str, log: Path, flash: bool = False):
+    """A new data partition, a factory-new board's: ext4, or a flash chip's content with UBI and UBIFS."""
     content = file.with_suffix(".content")
     shutil.rmtree(content, ignore_errors=True)
     (content / "latchkey").mkdir(parents=True)
     (content / "latchkey").chmod(0o700)
-    (content / "settings.toml").write_text(f'[device]\nserial = "{serial}"\n')
+    (content / "settings.toml").write_text(settings)
     file.unlink(missing_ok=True)
-    run("mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d", content, file, f"{DATA_MIB}M", log=log)
+    if flash:
+        make_flash(file, content, log)
+    else:
+        run("mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d", content, file, f"{DATA_MIB}M", log=log)
+        # Whoever makes it: on the board everything is root's.
+        owners = [f"set_inode_field {path} {which} 0\n" for path in ("latchkey", "settings.toml") for which in ("uid", "gid")]
+        run("debugfs", "-w", "-f", "-", file, log=log, input="".join(owners))
     shutil.rmtree(content)
+
+
+def make_flash(file: Path, content: Path, log: Path):
+    """A NOR chip with one UBI volume `data` over all of it, and UBIFS in that."""
+    # Both headers of an eraseblock stand before its data, 64 bytes each.
+    block_bytes = ERASE_KIB * 1024 - 2 * 64
+    blocks = FLASH_MIB * 1024 // ERASE_KIB
+    tree, volume = file.with_suffix(".ubifs"), file.with_suffix(".ini")
+    options = ["-m", "8", "-e", str(block_bytes), "-c", str(blocks), "--squash-uids", "-r", content, "-o", tree]
+    run("mkfs.ubifs", *options, log=log)
+    words = {"mode": "ubi", "image": tree, "vol_id": 0, "vol_type": "dynamic", "vol_name": "data"}
+    words |= {"vol_size": f"{tree.stat().st_size}", "vol_flags": "autoresize"}
+    volume.write_text("[data]\n" + "".join(f"{key}={value}\n" for key, value in words.items()))
+    run("ubinize", "-o", file, "-m", "1", "-p", f"{ERASE_KIB}KiB", volume, log=log)
+    with file.open("ab") as chip:
+        chip.write(b"\xff" * (FLASH_MIB * 2**20 - chip.tell()))
+    for made in (tree, volume):
+        made.unlink()

@@ -265,6 +265,8 @@ class Cloud:
 class Recorder:
     """`latchkeyd` on its board, factory-new unless its folder has a state already."""
 
+    host = "127.0.0.1"
+
     def __init__(self, programs: Path, folder: Path, https_port: int, http_port: int, serial: str, board: str):
         self.program = programs / "latchkeyd"
         self.folder, self.https_port, self.http_port = folder, https_port, http_port

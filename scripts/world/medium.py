@@ -1,0 +1,146 @@
+"""What a power cut leaves on a medium. The medium itself chooses the moment: before a write or flush that
+was counted out beforehand, so that a seed brings the same cut again as far as the board does the same."""
+
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+SECTOR_BYTES = 512
+
+
+class PowerLost(Exception):
+    """The power is gone: no answer."""
+
+
+class Medium:
+    """A file, and the state of the power. `events` counts writes and flushes since the start."""
+
+    has_cache = False
+
+    def __init__(self, file: Path, when_lost: Callable[[], None]):
+        self.file, self.when_lost = file, when_lost
+        self.durable = bytearray(file.read_bytes())
+        self.size = len(self.durable)
+        self.lost = threading.Event()
+        self.dice = random.Random()
+        self.events = 0
+        self.cut_at: int | None = None
+        self.fates: dict[str, int] = {}
+
+    def power_on(self, dice: random.Random):
+        """Before a boot. `dice` will decide what the next cut leaves."""
+        self.dice = dice
+        self.cut_at = None
+        self.lost.clear()
+
+    def arm(self, after: int):
+        """The power goes at the write or flush so many from now."""
+        self.cut_at = self.events + after
+
+    def count(self) -> bool:
+        """Counts an event; whether it is the one at which the power goes."""
+        if self.lost.is_set():
+            raise PowerLost
+        self.events += 1
+        return self.events == self.cut_at
+
+    def read(self, offset: int, length: int) -> bytes:
+        """What the board reads."""
+        if self.lost.is_set():
+            raise PowerLost
+        return bytes(self.durable[offset : offset + length])
+
+    def write(self, offset: int, content: bytes):
+        """What the board writes."""
+        raise NotImplementedError
+
+    def flush(self):
+        """Everything that was written before stays."""
+        raise NotImplementedError
+
+    def lose_power(self):
+        """Now. What stays is decided, and kept in the file."""
+        self.lost.set()
+        self.file.write_bytes(self.durable)
+        self.when_lost()
+        raise PowerLost
+
+    def fate(self, name: str) -> str:
+        """Notes what became of a write."""
+        self.fates[name] = self.fates.get(name, 0) + 1
+        return name
+
+
+class CachedDisk(Medium):
+    """A disk or card with a cache. Of the writes since the last flush each is lost, kept, or torn, whatever
+    became of those before and after it; a torn one keeps any of its sectors. A sector is old or new."""
+
+    has_cache = True
+
+    def __init__(self, file: Path, when_lost: Callable[[], None]):
+        super().__init__(file, when_lost)
+        self.seen = bytearray(self.durable)
+        self.unflushed: list[tuple[int, bytes]] = []
+
+    def power_on(self, dice: random.Random):
+        """The cache is empty."""
+        super().power_on(dice)
+        self.unflushed.clear()
+        self.seen = bytearray(self.durable)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Through the cache."""
+        super().read(offset, 0)
+        return bytes(self.seen[offset : offset + length])
+
+    def write(self, offset: int, content: bytes):
+        """Into the cache."""
+        last = self.count()
+        self.unflushed.append((offset, content))
+        if last:
+            self.tear()
+            self.lose_power()
+        self.seen[offset : offset + len(content)] = content
+
+    def flush(self):
+        """Out of the cache; the power may go while that is done."""
+        if self.count():
+            self.tear()
+            self.lose_power()
+        for offset, content in self.unflushed:
+            self.durable[offset : offset + len(content)] = content
+        self.unflushed.clear()
+
+    def tear(self):
+        """Decides about everything in the cache."""
+        for offset, content in self.unflushed:
+            fate = self.fate(self.dice.choice(("lost", "kept", "torn")))
+            for at in range(0, len(content), SECTOR_BYTES):
+                if fate == "kept" or (fate == "torn" and self.dice.random() < 0.5):
+                    part = content[at : at + SECTOR_BYTES]
+                    self.durable[offset + at : offset + at + len(part)] = part
+
+
+class RawFlash(Medium):
+    """A NOR flash chip: it has no cache, and what it has done stays. The page program or erase that is under
+    way is torn: only a beginning is done, or of the bits that it changes each is old or new."""
+
+    def write(self, offset: int, content: bytes):
+        """A page program (bits become 0) or an erase (bits become 1)."""
+        if not self.count():
+            self.durable[offset : offset + len(content)] = content
+            return
+        old = self.durable[offset : offset + len(content)]
+        match self.fate(self.dice.choice(("lost", "beginning", "bits"))):
+            case "beginning":
+                done = self.dice.randrange(len(content))
+                self.durable[offset : offset + done] = content[:done]
+            case "bits":
+                mask = self.dice.randbytes(len(content))
+                torn = (before & ~bit & 255 | after & bit for before, after, bit in zip(old, content, mask))
+                self.durable[offset : offset + len(content)] = bytes(torn)
+        self.lose_power()
+
+    def flush(self):
+        """There is nothing to flush."""
