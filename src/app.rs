@@ -4,6 +4,7 @@
 pub mod folders;
 mod handover;
 pub mod heart_task;
+mod hooks;
 pub mod keys;
 mod privileges;
 mod run;
@@ -11,12 +12,15 @@ mod run;
 mod tests;
 pub mod watchdog;
 
-use crate::{clock::KernelEntropy, config::Config, store::disk::RealDisk};
+use crate::{board, clock::KernelEntropy, config::Config, store::disk::RealDisk};
 use folders::FolderError;
 use heart_task::TaskError;
 pub use heart_task::chain;
 use keys::KeyError;
-use nix::fcntl::Flock;
+use nix::{
+    fcntl::Flock,
+    sys::stat::{Mode, umask},
+};
 use privileges::PrivilegeError;
 use rustix::thread::CapabilitySet;
 use std::{
@@ -33,6 +37,8 @@ pub enum Command {
     Run,
     /// Only read the configuration.
     Check,
+    /// Run the board's hooks for the daemon that started this.
+    HookHelper,
     /// Print what a factory signs.
     IdentityRequest,
     /// Keep what a factory signed.
@@ -70,10 +76,19 @@ pub fn carry_out(command: Command, config: Config) -> Result<(), AppError> {
     privileges::keep_secrets_in()?;
     match command {
         Command::Run => run::run(&config),
+        Command::HookHelper => hook_helper(&config),
         Command::Check => print("the configuration is right"),
         Command::IdentityRequest => identity_request(&config),
         Command::IdentityInstall(file) => identity_install(&config, &file),
     }
+}
+
+fn hook_helper(config: &Config) -> Result<(), AppError> {
+    // Hooks write the files of other software, which expects the usual mask.
+    umask(Mode::from_bits_truncate(0o022));
+    let settings = hooks::settings(config)
+        .ok_or_else(|| failed("run hooks", io::Error::other("the board has no [hooks] section")))?;
+    board::helper::serve(settings).map_err(|error| failed("run the hooks", error))
 }
 
 fn identity_request(config: &Config) -> Result<(), AppError> {

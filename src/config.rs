@@ -11,7 +11,7 @@ mod service_manager;
 #[cfg(test)]
 mod tests;
 
-pub use machine::{Log, Privileges, Watchdog};
+pub use machine::{Hooks, Log, Privileges, Watchdog};
 pub use service_manager::ServiceManager;
 
 use crate::recovery::Limits;
@@ -45,6 +45,10 @@ pub struct Config {
     pub log: Log,
     /// The kernel's watchdog, if the daemon is to feed it.
     pub watchdog: Option<Watchdog>,
+    /// The board's hooks, if it has any.
+    pub hooks: Option<Hooks>,
+    /// The board file and the settings file, for a helper that reads them again.
+    pub files: (PathBuf, Option<PathBuf>),
 }
 
 /// What the recorder is.
@@ -138,6 +142,8 @@ impl Config {
             privileges: machine::privileges(&mut layers),
             log: machine::log(&mut layers),
             watchdog: machine::watchdog(&mut layers),
+            hooks: machine::hooks(&mut layers),
+            files: (board.to_owned(), settings.map(Path::to_owned)),
         };
         let proxied = proxied(&mut layers, &config.paths.runtime);
         for name in OF_OTHERS {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod board;
 pub mod certificate;
 pub mod clock;
 pub mod config;

@@ -69,6 +69,7 @@ fn parse() -> Result<Arguments, lexopt::Error> {
     }
     let command = match words.iter().map(|word| word.to_str()).collect::<Vec<_>>()[..] {
         [Some("run")] => Command::Run,
+        [Some("hook-helper")] => Command::HookHelper,
         [Some("check")] => Command::Check,
         [Some("identity"), Some("request")] => Command::IdentityRequest,
         [Some("identity"), Some("install"), _] => Command::IdentityInstall(words.remove(2).into()),

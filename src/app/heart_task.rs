@@ -1,13 +1,16 @@
 //! The task that owns the recovery state. It takes one action at a time: steps the heart, makes the
 //! durable effects durable off the task, installs the state, and only then answers.
 
-use super::watchdog::{Beat, Beats};
+use super::{
+    hooks::{self, HookLine},
+    watchdog::{Beat, Beats},
+};
 use crate::{
     clock::{Clock, Entropy},
     hash::{self, HashCost},
     recovery::{
-        Action, Context, Effect, HashJob, HashOutcome, Refusal, Reply, Request, RequestId, State, Ticket,
-        effect::Event,
+        Action, Context, Effect, HashJob, HashOutcome, PasswordId, Refusal, Reply, Request, RequestId, State,
+        Ticket, effect::Event,
     },
     store::{Change, Finding, Store, StoreError},
     web::Ask,
@@ -30,6 +33,9 @@ pub enum TaskError {
     /// The store panicked or was shut down: what it holds is unknown until a restart reads it.
     #[error("the store stopped in the middle of its work")]
     Store(#[source] JoinError),
+    /// Nobody can be asked for the password any more. A restart brings the helper back.
+    #[error("the board's hook that keeps the password cannot be asked any more")]
+    AuthorityLost,
     /// A bug: a step began while the one before it was being stored.
     #[error("a step began before the one before it was stored")]
     StoreAway,
@@ -59,6 +65,7 @@ pub struct HeartTask {
     hasher: Hasher,
     asks: mpsc::Receiver<Ask>,
     beats: Option<Beats>,
+    hooks: Option<HookLine>,
     waiting: HashMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
     next_request: u64,
 }
@@ -75,9 +82,10 @@ impl HeartTask {
             store: Some(store),
             clock,
             entropy,
-            hasher: Hasher { cost: hash_cost, queue: VecDeque::new(), running: None },
+            hasher: Hasher { cost: hash_cost, queue: VecDeque::new(), running: None, authority: None },
             asks,
             beats: None,
+            hooks: None,
             waiting: HashMap::new(),
             next_request: 0,
         })
@@ -88,6 +96,13 @@ impl HeartTask {
         Self { beats: Some(beats), ..self }
     }
 
+    /// Has the board's hooks told of passwords, or asked for them.
+    pub(super) fn with_hooks(mut self, line: HookLine, helper: hooks::Shared) -> Self {
+        self.hooks = Some(line);
+        self.hasher.authority = Some(helper);
+        self
+    }
+
     /// Runs until every door has let go of its handle and every request is answered.
     pub async fn run(mut self) -> Result<(), TaskError> {
         let mut open = true;
@@ -95,11 +110,25 @@ impl HeartTask {
             tokio::select! {
                 biased;
                 (ticket, outcome) = self.hasher.done(), if self.hasher.running.is_some() => {
+                    let is_lost = outcome.is_none();
+                    let outcome = outcome.unwrap_or(HashOutcome::Failed);
                     self.take(Action::Hashed { ticket, outcome }).await?;
+                    if is_lost {
+                        return Err(TaskError::AuthorityLost);
+                    }
                 }
                 ask = self.asks.recv(), if open => match ask {
                     Some(ask) => self.ask(ask).await?,
                     None => open = false,
+                },
+                tried = next_tried(&mut self.hooks) => match tried {
+                    Some((basis, taken)) => {
+                        if let Some(line) = self.hooks.as_ref().filter(|_| taken) {
+                            line.forget(basis);
+                        }
+                        self.take(Action::HooksTried { basis, taken }).await?;
+                    }
+                    None => self.hooks = None,
                 },
                 beat = next_beat(&mut self.beats) => match beat {
                     Some(beat) => _ = beat.send(()), // whoever felt the pulse may be gone
@@ -148,6 +177,11 @@ impl HeartTask {
             for effect in effects {
                 match effect {
                     Effect::Then(action) => next.push_back(action),
+                    Effect::Hooks(order) => {
+                        if let Some(line) = &self.hooks {
+                            line.pass(order);
+                        }
+                    }
                     Effect::Hash(ticket, job) => self.hasher.add(ticket, job),
                     Effect::Reply(id, reply) => self.answer(id, reply),
                     Effect::Log(event) => tell_event(event),
@@ -196,6 +230,14 @@ impl HeartTask {
     }
 }
 
+/// What came of telling the hooks; nothing without any. Safe to drop and call again.
+async fn next_tried(line: &mut Option<HookLine>) -> Option<(PasswordId, bool)> {
+    match line {
+        Some(line) => line.tried().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The next beat that is asked for; none while nobody watches. Safe to drop and call again.
 async fn next_beat(beats: &mut Option<Beats>) -> Option<Beat> {
     match beats {
@@ -208,7 +250,8 @@ async fn next_beat(beats: &mut Option<Beats>) -> Option<Beat> {
 struct Hasher {
     cost: HashCost,
     queue: VecDeque<(Ticket, HashJob)>,
-    running: Option<(Ticket, JoinHandle<HashOutcome>)>,
+    running: Option<(Ticket, JoinHandle<Option<HashOutcome>>)>,
+    authority: Option<hooks::Shared>,
 }
 
 impl Hasher {
@@ -223,14 +266,22 @@ impl Hasher {
         }
         if let Some((ticket, job)) = self.queue.pop_front() {
             let cost = self.cost;
-            self.running = Some((ticket, spawn_blocking(move || hash::run(cost, &job))));
+            let authority = self.authority.clone();
+            let work = move || match (&job, authority) {
+                (HashJob::SetAtAuthority { .. } | HashJob::AskAuthority { .. }, Some(helper)) => {
+                    hooks::ask_authority(&helper, &job)
+                }
+                _ => Some(hash::run(cost, &job)),
+            };
+            self.running = Some((ticket, spawn_blocking(work)));
         }
     }
 
     /// The outcome of the job that runs. Safe to drop and call again.
-    async fn done(&mut self) -> (Ticket, HashOutcome) {
+    /// None in its place: the authority cannot be asked any more.
+    async fn done(&mut self) -> (Ticket, Option<HashOutcome>) {
         let Some((ticket, job)) = &mut self.running else { return std::future::pending().await };
-        let outcome = job.await.unwrap_or(HashOutcome::Failed); // it panicked: out of memory
+        let outcome = job.await.unwrap_or(Some(HashOutcome::Failed)); // it panicked: out of memory
         let ticket = *ticket;
         self.running = None;
         self.start_next();
@@ -284,6 +335,7 @@ fn tell_event(event: Event) {
         Event::CodeRefused(door) => tracing::warn!(?door, "a verification code was refused"),
         Event::PasswordReset(door) => tracing::info!(?door, "the admin password was reset by email"),
         Event::LanClosed => tracing::warn!("too many failures: reset and sign-in on the LAN are closed"),
+        Event::HooksTaken => tracing::info!("the recorder's other software has taken the password"),
         Event::FactoryReset => tracing::warn!("factory reset: the account was erased"),
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     AppError, failed, folders, handover,
     heart_task::{HeartTask, Parts},
-    keys, privileges,
+    hooks, keys, privileges,
     watchdog::{Pulse, Watchdog},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 use nix::unistd::Uid;
 use rand_core::Rng;
-use std::{io, sync::Arc, time::Duration};
+use std::{io, os::unix::fs::MetadataExt, sync::Arc, time::Duration};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
@@ -57,6 +57,7 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
         bind(config)?
     };
     let watchdog = Arc::new(Watchdog::open(config.watchdog.as_ref(), &ServiceManager::read()));
+    let helper = hooks::start_helper(config);
     give_up_root(config, to)?;
 
     let state_folder = folders::open_state(&config.paths.state)?;
@@ -73,6 +74,7 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
             identity: identity.map(Arc::new),
             serial: config.device.serial.clone(),
             limits: config.limits.clone(),
+            hooks: hooks::kind(config.hooks.as_ref()),
         },
         store: Box::new(Files::new(state_folder, runtime_folder)),
         clock: Box::new(clock),
@@ -82,7 +84,7 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
             passes: config.password_hash.passes,
         },
     };
-    let served = runtime.block_on(serve(config, parts, &certificate, form_key, listeners, watchdog));
+    let served = runtime.block_on(serve(config, parts, &certificate, form_key, listeners, watchdog, helper));
     // A store or hash that never comes back must not keep the process from ending.
     runtime.shutdown_background();
     served
@@ -110,11 +112,15 @@ async fn serve(
     form_key: Zeroizing<[u8; 32]>,
     listeners: Listeners,
     watchdog: Arc<Watchdog>,
+    helper: hooks::Shared,
 ) -> Result<(), AppError> {
     let mut signals = Signals::new().map_err(|error| failed("listen for signals", error))?;
     let (heart, asks) = web::Heart::new(QUEUE_MAX);
     let (pulse, beats) = Pulse::new();
-    let task = tokio::spawn(HeartTask::start(parts, asks)?.watched_by(beats).run());
+    let (line, hook_task) = hooks::line(helper.clone());
+    tokio::spawn(hook_task.run());
+    let task = HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper);
+    let task = tokio::spawn(task.run());
 
     let (tls, certificate_sha256) = web::tls::config(&certificate.pem, &certificate.key_pem)
         .map_err(|error| failed("use the certificate of the web pages", io::Error::other(error)))?;
@@ -176,6 +182,12 @@ async fn until_stopped(
 const CONSOLE_SOCKET: &str = "console.socket";
 
 fn bind(config: &Config) -> Result<Listeners, AppError> {
+    // Whoever can change its folder could put a socket of their own in its place.
+    if let Some(above) = config.proxied.as_ref().and_then(|proxied| proxied.socket.parent()) {
+        let metadata = std::fs::metadata(above)
+            .map_err(|error| failed(&format!("look at {}", above.display()), error))?;
+        folders::check_mode(above, metadata.mode())?;
+    }
     let lan = |port: u16| {
         listen::lan(port, &config.lan.interfaces)
             .map_err(|error| failed(&format!("listen on port {port}"), error))

@@ -75,6 +75,7 @@ impl Daemon {
                 identity: Some(keys().identity.clone()),
                 serial: "LK-1".to_owned(),
                 limits: Limits::default(),
+                hooks: crate::recovery::Hooks::None,
             },
             store,
             clock: Box::new(clock),

@@ -33,6 +33,39 @@ pub struct Watchdog {
     pub feed_every_s: u64,
 }
 
+/// The programs that tell the recorder's other software a new password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hooks {
+    /// The folder that they are in.
+    pub folder: PathBuf,
+    /// Whose password it is, as they are told.
+    pub user: String,
+    /// Seconds that each of them has.
+    pub limit_s: u64,
+    /// The one of them that keeps and compares the password in our place, if there is such a one.
+    pub authority: Option<String>,
+}
+
+pub(super) fn hooks(layers: &mut Layers) -> Option<Hooks> {
+    if !layers.has_section("hooks") {
+        return None;
+    }
+    let name = |text: &String| {
+        (1..=64).contains(&text.len())
+            && !text.starts_with(['.', '-'])
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let folder: PathBuf =
+        layers.take("hooks.folder", "the path of a folder of programs", |value| value.path());
+    let right = "a user name: letters, digits, dots, hyphens, underscores";
+    let user = layers.take_or("hooks.user", right, "admin".to_owned(), |value| value.text().filter(name));
+    let limit_s = layers.take_or("hooks.limit_s", "1 to 30 seconds", 10, |value| value.number(1, 30));
+    let right = "the file name of one of the programs";
+    let authority =
+        layers.take_or("hooks.authority", right, None, |value| value.text().filter(name).map(Some));
+    Some(Hooks { folder, user, limit_s, authority })
+}
+
 pub(super) fn privileges(layers: &mut Layers) -> Option<Privileges> {
     let id = |value: &super::layers::Value| value.number(0, i64::from(u32::MAX) - 1);
     let uid: u32 = layers.take("privileges.uid", "a user id, or 0 to stay who starts it", id);

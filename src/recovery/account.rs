@@ -5,13 +5,13 @@ use super::{
     Context, Effect, GrantToken, HashJob, HashOutcome, Limits, Now, Password, Record, Refusal, Reply,
     ReservedEmail, SessionToken,
     challenge::{self, CodeVerified, Grant, Slot},
-    effect::Event,
+    effect::{Event, HookEvent},
     hashing::{Ask, Epochs, Hashing, Purpose, Running},
     password,
     record::{Debt, ResetNote},
-    reply::{Description, Ended, Lifecycle},
+    reply::{Description, Ended, HookView, Lifecycle},
     sign_in::{self, PasswordVerified, Sessions},
-    state::{DOORS, PerDoor, Stored, Turn},
+    state::{DOORS, Hooks, PerDoor, Stored, Turn},
     throttle::Throttle,
 };
 use latchkey_protocol::{Address, Door, Life};
@@ -27,6 +27,7 @@ pub(super) enum Answer {
 pub(super) struct Active {
     pub(super) record: Record,
     doors: PerDoor<DoorState>,
+    pub(super) hooks: HookView,
 }
 
 /// A door's share of the memory.
@@ -52,7 +53,9 @@ impl Active {
             sessions: Sessions::default(),
             throttle: Throttle::boot(record.debt(door), now),
         });
-        Self { record: record.clone(), doors }
+        // The password itself was in memory alone, which is gone.
+        let hooks = if record.hooks_owed { HookView::AtNextSignIn } else { HookView::Settled };
+        Self { record: record.clone(), doors, hooks }
     }
 
     /// Takes over from memory what a failed step cannot have made untrue.
@@ -60,8 +63,11 @@ impl Active {
         if self.record.life != old.record.life {
             return;
         }
+        if self.record.hooks_owed && self.record.password_epoch == old.record.password_epoch {
+            self.hooks = old.hooks;
+        }
         for door in DOORS {
-            let Self { record, doors } = self;
+            let Self { record, doors, .. } = self;
             let (memory, known) = (doors.of_mut(door), old.doors.of(door));
             memory.slot.keep_from(&known.slot, door, record, limits, now);
             memory.throttle.keep_from(&known.throttle);
@@ -121,8 +127,15 @@ impl Active {
         changed
     }
 
-    fn set_password(&mut self, proof: &Proof, phc: String, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+    fn set_password(
+        &mut self,
+        context: &Context,
+        proof: &Proof,
+        phc: String,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Refusal> {
         self.record.password_epoch = next_epoch(self.record.password_epoch)?;
+        self.owe_hooks(context);
         self.record.password_phc = phc;
         if let Proof::Code(_, note) = proof {
             self.record.reset_to_tell = Some(*note);
@@ -168,8 +181,11 @@ fn next_epoch(epoch: u32) -> Result<u32, Refusal> {
     epoch.checked_add(1).ok_or(Refusal::Unavailable)
 }
 
-fn make(password: Password, turn: &mut Turn<'_>) -> HashJob {
-    HashJob::Make { password, salt: turn.random() }
+fn make(context: &Context, password: Password, event: HookEvent, turn: &mut Turn<'_>) -> HashJob {
+    match context.hooks {
+        Hooks::Authority => HashJob::SetAtAuthority { password, event },
+        Hooks::None | Hooks::Told => HashJob::Make { password, salt: turn.random() },
+    }
 }
 
 /// The first password: hashed here, stored by [`finish_activation`].
@@ -183,17 +199,20 @@ pub(super) fn activate(
 ) -> Result<Answer, Refusal> {
     password::check(&password, &context.limits, &context.serial).map_err(Refusal::WeakPassword)?;
     queue.room(ask.door)?;
-    queue.add(ask, make(password, turn), Purpose::Activate { email });
+    let job = make(context, password.clone(), HookEvent::Activated, turn);
+    queue.add(ask, job, Purpose::Activate { password, email });
     Ok(Answer::Later)
 }
 
 /// Creates the record, with a life of its own.
 pub(super) fn finish_activation(
+    context: &Context,
     job: &Running,
     outcome: HashOutcome,
     turn: &mut Turn<'_>,
 ) -> Result<(Active, Reply), Refusal> {
-    let (Purpose::Activate { email }, HashOutcome::Made(password_phc)) = (&job.purpose, outcome) else {
+    let (Purpose::Activate { password, email }, HashOutcome::Made(password_phc)) = (&job.purpose, outcome)
+    else {
         return Err(Refusal::Unavailable);
     };
     let emails = email.iter().map(|address| ReservedEmail { address: address.clone(), confirmed: false });
@@ -207,6 +226,7 @@ pub(super) fn finish_activation(
         console: Debt::default(),
         lan: Debt::default(),
         reset_to_tell: None,
+        hooks_owed: false,
     };
     let doors = PerDoor::new(|door| DoorState {
         slot: Slot::Ended(Ended::NeverAsked),
@@ -214,8 +234,10 @@ pub(super) fn finish_activation(
         sessions: Sessions::default(),
         throttle: Throttle::boot(record.debt(door), turn.now),
     });
-    let mut active = Active { record, doors };
+    let mut active = Active { record, doors, hooks: HookView::Settled };
+    active.owe_hooks(context);
     active.commit(turn);
+    active.tell_hooks(HookEvent::Activated, password, turn);
     let session = active.door_mut(job.door).sessions.begin(turn);
     turn.push(Effect::Log(Event::Activated(job.door)));
     Ok((active, Reply::Activated(session)))
@@ -268,12 +290,14 @@ pub(super) fn set_password(
     let proof = Grant::check(active.door(ask.door).grant.as_ref(), grant, turn.now)?;
     password::check(&password, &context.limits, &context.serial).map_err(Refusal::WeakPassword)?;
     queue.room(ask.door)?;
-    queue.add(ask, make(password, turn), Purpose::StoreReset { proof });
+    let job = make(context, password.clone(), HookEvent::PasswordReset, turn);
+    queue.add(ask, job, Purpose::StoreReset { new: password, proof });
     Ok(Answer::Later)
 }
 
 /// Goes on after a hash job of an active device, whose epochs are still the job's.
 pub(super) fn finish(
+    context: &Context,
     active: &mut Active,
     queue: &mut Hashing,
     job: &Running,
@@ -283,15 +307,16 @@ pub(super) fn finish(
     let ask = Ask { id: job.id, door: job.door, basis: job.basis };
     match &job.purpose {
         Purpose::Activate { .. } => Err(Refusal::AlreadyActive),
-        Purpose::SignIn => sign_in::signed_in(active, job, outcome, turn),
+        Purpose::SignIn { password } => sign_in::signed_in(active, job, password, outcome, turn),
         Purpose::VerifyPassword => sign_in::password_is_right(active, job, outcome, turn),
         Purpose::ChangePassword { session, new } => {
             let proof = sign_in::password_compared(active, job.door, outcome, turn)?;
             if active.succeed(job.door) {
                 active.commit(turn);
             }
-            let purpose = Purpose::StoreChanged { session: session.clone(), proof };
-            queue.go_on(ask, make(new.clone(), turn), purpose);
+            let job = make(context, new.clone(), HookEvent::PasswordChanged, turn);
+            let purpose = Purpose::StoreChanged { session: session.clone(), new: new.clone(), proof };
+            queue.go_on(ask, job, purpose);
             Ok(Answer::Later)
         }
         Purpose::SetEmail { session, email } => {
@@ -308,20 +333,22 @@ pub(super) fn finish(
             turn.push(Effect::Log(Event::EmailChanged(job.door)));
             Ok(Answer::Now(Reply::ReservedEmailSet))
         }
-        Purpose::StoreChanged { session, proof } => {
+        Purpose::StoreChanged { session, new, proof } => {
             let HashOutcome::Made(phc) = outcome else { return Err(Refusal::Unavailable) };
             active.door_mut(job.door).sessions.check(session, turn.now)?;
-            active.set_password(&Proof::Password(proof.clone()), phc, turn)?;
+            active.set_password(context, &Proof::Password(proof.clone()), phc, turn)?;
+            active.tell_hooks(HookEvent::PasswordChanged, new, turn);
             for door in DOORS {
                 active.door_mut(door).sessions.keep_only(session);
             }
             turn.push(Effect::Log(Event::PasswordChanged(job.door)));
             Ok(Answer::Now(Reply::PasswordChanged))
         }
-        Purpose::StoreReset { proof } => {
+        Purpose::StoreReset { new, proof } => {
             let HashOutcome::Made(phc) = outcome else { return Err(Refusal::Unavailable) };
             let note = ResetNote { door: job.door, wall_unix_s: turn.now.wall_unix_s };
-            active.set_password(&Proof::Code(proof.clone(), note), phc, turn)?;
+            active.set_password(context, &Proof::Code(proof.clone(), note), phc, turn)?;
+            active.tell_hooks(HookEvent::PasswordReset, new, turn);
             turn.push(Effect::Log(Event::PasswordReset(job.door)));
             Ok(Answer::Now(Reply::PasswordReset))
         }
@@ -352,5 +379,6 @@ pub(super) fn describe(
         reset_by_email: challenge::offered(context, &active.record, door),
         pending_doors: DOORS.into_iter().filter(|&d| matches!(active.door(d).slot, Slot::Live(_))).collect(),
         signed_in,
+        hooks: active.hooks,
     }
 }

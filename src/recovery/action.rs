@@ -2,6 +2,7 @@
 
 use super::{
     challenge::ChargedTry,
+    effect::PasswordId,
     reply::{GrantToken, SessionToken},
 };
 use latchkey_protocol::{Address, Code, Door};
@@ -60,11 +61,18 @@ pub enum Action {
     },
     /// The try that an earlier step charged is durable: compare now.
     CompareCode(ChargedTry),
+    /// The recorder's other software was told a password.
+    HooksTried {
+        /// Which one.
+        basis: PasswordId,
+        /// Whether all of it has taken it.
+        taken: bool,
+    },
 }
 
 /// What a hash job gave.
 pub enum HashOutcome {
-    /// The PHC string of a new password.
+    /// The PHC string of a new password; empty if the vendor's own database keeps it.
     Made(String),
     /// Whether the typed password is the one of the PHC string.
     Compared(bool),

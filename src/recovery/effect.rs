@@ -6,7 +6,7 @@ use super::{
     record::Record,
     reply::{Refusal, Reply},
 };
-use latchkey_protocol::Door;
+use latchkey_protocol::{Door, Life};
 
 /// One thing to do. Carried out in order; the durable ones come first.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub enum Effect {
     ErasePending(Door),
     /// Run a job off the task; its outcome comes back as [`Action::Hashed`].
     Hash(Ticket, HashJob),
+    /// Tell the recorder's other software a new password, or no more of it. What comes of it is fed back
+    /// as [`Action::HooksTried`].
+    Hooks(HookOrder),
     /// Feed this action back at once, after the state is installed.
     Then(Action),
     /// Answer a request.
@@ -29,7 +32,45 @@ pub enum Effect {
     Log(Event),
 }
 
-/// Work for Argon2id.
+/// What the recorder's other software is to be told, by the board's hooks.
+#[derive(Debug)]
+pub enum HookOrder {
+    /// Tell this password until it is taken; one that was told before counts no more.
+    Tell {
+        /// Why it is told.
+        event: HookEvent,
+        /// The password.
+        password: Password,
+        /// The password that it is.
+        basis: PasswordId,
+    },
+    /// Tell nothing any more: the account is erased.
+    Forget,
+}
+
+/// Which password of which account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordId {
+    /// The account.
+    pub life: Life,
+    /// The password's epoch.
+    pub epoch: u32,
+}
+
+/// Why a hook is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookEvent {
+    /// The first password was set.
+    Activated,
+    /// The password was changed by someone who knew it.
+    PasswordChanged,
+    /// The password was reset by email.
+    PasswordReset,
+    /// It was not taken before a restart, and has just been typed at a sign-in.
+    SignedIn,
+}
+
+/// Work for Argon2id, or for the authority that a vendor has in its place.
 #[derive(Clone)]
 pub enum HashJob {
     /// Hash a new password with this salt.
@@ -46,6 +87,18 @@ pub enum HashJob {
         /// The record's hash.
         phc: String,
     },
+    /// Have the vendor's own database, which is the authority, take a new password.
+    SetAtAuthority {
+        /// The password.
+        password: Password,
+        /// Why.
+        event: HookEvent,
+    },
+    /// Have the vendor's own database compare a password.
+    AskAuthority {
+        /// The password as typed.
+        password: Password,
+    },
 }
 
 impl core::fmt::Debug for HashJob {
@@ -53,6 +106,8 @@ impl core::fmt::Debug for HashJob {
         f.write_str(match self {
             Self::Make { .. } => "Make(..)",
             Self::Compare { .. } => "Compare(..)",
+            Self::SetAtAuthority { .. } => "SetAtAuthority(..)",
+            Self::AskAuthority { .. } => "AskAuthority(..)",
         })
     }
 }
@@ -72,4 +127,5 @@ pub enum Event {
     PasswordReset(Door),
     LanClosed,
     FactoryReset,
+    HooksTaken,
 }

@@ -30,13 +30,13 @@ pub(super) struct Ask {
 /// What the outcome is for.
 #[derive(Clone)]
 pub(super) enum Purpose {
-    Activate { email: Option<Address> },
-    SignIn,
+    Activate { password: Password, email: Option<Address> },
+    SignIn { password: Password },
     VerifyPassword,
     ChangePassword { session: SessionToken, new: Password },
     SetEmail { session: SessionToken, email: Option<Address> },
-    StoreChanged { session: SessionToken, proof: PasswordVerified },
-    StoreReset { proof: CodeVerified },
+    StoreChanged { session: SessionToken, new: Password, proof: PasswordVerified },
+    StoreReset { new: Password, proof: CodeVerified },
 }
 
 /// A job that waits for its turn.
@@ -177,7 +177,8 @@ mod tests {
     fn add(queue: &mut Hashing, id: u64, door: Door) -> Result<(), Refusal> {
         queue.room(door)?;
         let job = HashJob::Compare { password: Password::new(String::new()), phc: String::new() };
-        queue.add(Ask { id: RequestId(id), door, basis: None }, job, Purpose::SignIn);
+        let purpose = Purpose::SignIn { password: Password::new(String::new()) };
+        queue.add(Ask { id: RequestId(id), door, basis: None }, job, purpose);
         Ok(())
     }
 

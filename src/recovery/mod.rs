@@ -13,6 +13,7 @@
 //! | [`sign_in`] | sessions, and the proof that the admin password was typed |
 //! | [`challenge`] | the reset by email: issue, show, charge, compare, grant |
 //! | [`hashing`] | the queue of hash jobs: one at a time, the console first |
+//! | [`hooks`] | what the recorder's other software is still to be told |
 //! | [`throttle`] | what waiting costs, counted as a debt |
 //! | [`password`] | the rules for new passwords, and the meter |
 //!
@@ -23,6 +24,7 @@ pub mod action;
 pub mod challenge;
 pub mod effect;
 pub mod hashing;
+pub mod hooks;
 pub mod limits;
 pub mod password;
 pub mod pending;
@@ -34,12 +36,12 @@ pub mod throttle;
 
 pub use action::{Action, HashOutcome, Password, Request, RequestId, Ticket};
 pub use challenge::ChargedTry;
-pub use effect::{Effect, HashJob};
+pub use effect::{Effect, HashJob, HookEvent, HookOrder, PasswordId};
 pub use limits::Limits;
 pub use pending::Pending;
 pub use record::{Debt, Record, ReservedEmail};
 pub use reply::{ChallengeView, Ended, GrantToken, Refusal, Reply, SessionToken};
-pub use state::{Context, State, Step, Stored, StoredPending, StoredRecord};
+pub use state::{Context, Hooks, State, Step, Stored, StoredPending, StoredRecord};
 
 /// The moment of an action, and the boot that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

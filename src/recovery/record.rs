@@ -26,6 +26,10 @@ pub struct Record {
     pub lan: Debt,
     /// A completed reset that the owner has not been told of at a sign-in yet.
     pub reset_to_tell: Option<ResetNote>,
+    /// The recorder's other software has not taken the present password yet. Left out while it is not
+    /// so, as in records of versions that knew no hooks.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub hooks_owed: bool,
 }
 
 /// A reserved email.

@@ -89,6 +89,22 @@ pub struct Description {
     pub pending_doors: Vec<Door>,
     /// Whether the session given is a live one.
     pub signed_in: bool,
+    /// How far the recorder's other software knows the password.
+    pub hooks: HookView,
+}
+
+/// How far the recorder's other software knows the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HookView {
+    /// It has taken it, or there is none.
+    #[default]
+    Settled,
+    /// It is being told.
+    Telling,
+    /// It has not taken it; it is told again and again.
+    Failing,
+    /// It is told when the password is typed at the next sign-in.
+    AtNextSignIn,
 }
 
 /// Where the device is in its life.

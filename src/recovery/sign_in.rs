@@ -91,7 +91,9 @@ pub(super) fn compare_password(
         active.commit(turn);
     }
     let phc = active.record.password_phc.clone();
-    queue.add(ask, HashJob::Compare { password, phc }, purpose);
+    let job =
+        if phc.is_empty() { HashJob::AskAuthority { password } } else { HashJob::Compare { password, phc } };
+    queue.add(ask, job, purpose);
     Ok(Answer::Later)
 }
 
@@ -129,7 +131,8 @@ pub(super) fn sign_in(
     password: Password,
     turn: &mut Turn<'_>,
 ) -> Result<Answer, Refusal> {
-    compare_password(active, queue, ask, password, Purpose::SignIn, turn)
+    let purpose = Purpose::SignIn { password: password.clone() };
+    compare_password(active, queue, ask, password, purpose, turn)
 }
 
 /// Whether this is the admin password, for a vendor's own software.
@@ -147,6 +150,7 @@ pub(super) fn verify_password(
 pub(super) fn signed_in(
     active: &mut Active,
     job: &Running,
+    password: &Password,
     outcome: HashOutcome,
     turn: &mut Turn<'_>,
 ) -> Result<Answer, Refusal> {
@@ -155,6 +159,7 @@ pub(super) fn signed_in(
     if active.succeed(job.door) || reset_to_tell.is_some() {
         active.commit(turn);
     }
+    active.tell_hooks_if_owed(password, turn);
     let session = active.door_mut(job.door).sessions.begin(turn);
     turn.push(Effect::Log(Event::SignedIn(job.door)));
     Ok(Answer::Now(Reply::SignedIn { session, reset_to_tell }))

@@ -21,6 +21,20 @@ pub struct Context {
     pub serial: String,
     /// The board's numbers.
     pub limits: Limits,
+    /// What the board has its hooks for.
+    pub hooks: Hooks,
+}
+
+/// What the board has its hooks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hooks {
+    /// It has none.
+    #[default]
+    None,
+    /// The recorder's other software is told each new password.
+    Told,
+    /// The vendor's own database keeps the password and compares it; the record has no hash.
+    Authority,
 }
 
 /// What was read from flash and tmpfs.
@@ -200,6 +214,11 @@ impl State {
                     state.active().and_then(|active| challenge::compare(active, &charged, &mut turn));
                 reply(id, answer.map(Answer::Now), &mut turn);
             }
+            Action::HooksTried { basis, taken } => {
+                if let Phase::Active(active) = &mut state.phase {
+                    active.hooks_tried(basis, taken, &mut turn);
+                }
+            }
         }
         state.hashing.start_next(&mut turn);
         Step { state, effects: turn.effects }
@@ -287,10 +306,10 @@ impl State {
     ) -> Result<Answer, Refusal> {
         match (&mut self.phase, job.basis) {
             (Phase::Active(active), Some(basis)) if active.epochs() == basis => {
-                account::finish(active, &mut self.hashing, job, outcome, turn)
+                account::finish(&self.context, active, &mut self.hashing, job, outcome, turn)
             }
             (Phase::Inactive, None) => {
-                let (active, reply) = account::finish_activation(job, outcome, turn)?;
+                let (active, reply) = account::finish_activation(&self.context, job, outcome, turn)?;
                 self.phase = Phase::Active(Box::new(active));
                 Ok(Answer::Now(reply))
             }
@@ -322,6 +341,7 @@ impl State {
                 reset_by_email: super::reply::ResetByEmail::NotActive,
                 pending_doors: Vec::new(),
                 signed_in: false,
+                hooks: super::reply::HookView::Settled,
             },
         }
     }
@@ -332,6 +352,9 @@ impl State {
         turn.push(Effect::EraseRecord);
         for door in DOORS {
             turn.push(Effect::ErasePending(door));
+        }
+        if self.context.hooks == Hooks::Told {
+            turn.push(Effect::Hooks(super::HookOrder::Forget));
         }
         turn.push(Effect::Log(super::effect::Event::FactoryReset));
         for id in self.hashing.abandon() {

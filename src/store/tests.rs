@@ -20,6 +20,7 @@ fn record(epoch: u32) -> Record {
         email_epoch: epoch,
         console: Debt::default(),
         lan: Debt { sign_in_failures: 3, reset_tries: 5, issued_in: Some(BootId([9; 16])) },
+        hooks_owed: false,
         reset_to_tell: None,
     }
 }
@@ -437,4 +438,15 @@ fn on_the_real_filesystem() {
     assert_eq!(fs::read(flash.join("account.a")).unwrap(), fs::read(flash.join("account.b")).unwrap());
     fs::remove_dir_all(&flash).unwrap();
     fs::remove_dir_all(&runtime).unwrap();
+}
+
+#[test]
+fn a_record_of_a_version_that_knew_no_hooks_is_read_and_one_that_owes_none_is_for_it() {
+    let owes = Record { hooks_owed: true, ..record(1) };
+    for (record, is_told) in [(record(1), false), (owes, true)] {
+        let bytes = format::encode_record(7, Some(&record)).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert_eq!(text.contains("hooks_owed"), is_told, "{text}");
+        assert_eq!(format::decode_record(&bytes), Ok((7, Some(record))));
+    }
 }

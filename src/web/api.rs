@@ -9,7 +9,7 @@ use super::{
 };
 use crate::recovery::{
     ChallengeView, GrantToken, Password, Refusal, Reply, Request, SessionToken,
-    reply::{Description, Lifecycle, ResetByEmail},
+    reply::{Description, HookView, Lifecycle, ResetByEmail},
 };
 use hyper::StatusCode;
 use latchkey_protocol::{Address, AddressError, Code, Door};
@@ -198,6 +198,7 @@ struct Device<'a> {
     reset_by_email: &'static str,
     pending_doors: Vec<&'static str>,
     signed_in: bool,
+    other_software: &'static str,
     password_chars_min: usize,
     validity_s: u64,
     certificate_sha256: String,
@@ -228,6 +229,12 @@ fn device<'a>(ctx: &'a Context, caller: &Caller, description: &'a Description) -
         },
         pending_doors: description.pending_doors.iter().map(|door| door_name(*door)).collect(),
         signed_in: description.signed_in,
+        other_software: match description.hooks {
+            HookView::Settled => "settled",
+            HookView::Telling => "being-told",
+            HookView::Failing => "failing",
+            HookView::AtNextSignIn => "at-next-sign-in",
+        },
         password_chars_min: ctx.rules.password_chars_min,
         validity_s: ctx.rules.validity_s,
         certificate_sha256: hex(&ctx.certificate_sha256),

@@ -142,11 +142,20 @@ impl Daemon {
 
     /// Sends a request to the console's socket.
     pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> UnixStream {
+        self.send_as("", method, path, body)
+    }
+
+    /// Asks at the console with a session.
+    pub(crate) fn ask_as(&self, session: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+        answer(self.send_as(&format!("Authorization: Bearer {session}\r\n"), method, path, body))
+    }
+
+    fn send_as(&self, header: &str, method: &str, path: &str, body: &str) -> UnixStream {
         let mut stream = UnixStream::connect(&self.console).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let head = format!(
             "{method} /api/v1/{path} HTTP/1.1\r\nHost: console\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+             {header}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();

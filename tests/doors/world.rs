@@ -97,6 +97,7 @@ impl World {
                 identity: Some(identity.clone()),
                 serial: "LK-TEST".into(),
                 limits: Limits::default(),
+                hooks: latchkey::recovery::Hooks::None,
             },
             store: Box::new(Files::new(RealDisk::open(&flash).unwrap(), RealDisk::open(&runtime).unwrap())),
             clock: Box::new(SystemClock::start(0, &KernelEntropy).unwrap().0),

@@ -101,6 +101,7 @@ impl Recorder {
             identity: made.registered.then(|| Arc::clone(&identity)),
             serial: made.serial.to_owned(),
             limits: Limits { lan_reset: made.lan_reset, ..Limits::default() },
+            hooks: latchkey::recovery::Hooks::None,
         };
         let now = Now {
             boottime_ms: 60_000,
@@ -319,7 +320,7 @@ impl World {
                     }
                     Effect::Then(action) => actions.push(action),
                     Effect::Reply(_, result) => answer = Some(result),
-                    Effect::Log(_) => {}
+                    Effect::Log(_) | Effect::Hooks(_) => {}
                 }
             }
         }

@@ -32,6 +32,7 @@ impl Device {
             identity: Some(keys.identity.clone()),
             serial: "LK-1".into(),
             limits: Limits::default(),
+            hooks: latchkey::recovery::Hooks::None,
         };
         change(&mut context);
         let boot_id = BootId([5; 16]);
@@ -104,6 +105,7 @@ fn hash(job: HashJob) -> HashOutcome {
     match job {
         HashJob::Make { password, .. } => HashOutcome::Made(password.to_string()),
         HashJob::Compare { password, phc } => HashOutcome::Compared(*password == *phc),
+        HashJob::SetAtAuthority { .. } | HashJob::AskAuthority { .. } => HashOutcome::Failed,
     }
 }
 
@@ -188,7 +190,12 @@ fn a_pending_file_that_cannot_be_read_is_lost_and_says_so() {
     let never = Refusal::NoChallenge(Ended::NeverAsked);
     assert_eq!(refusal(device.ask(Door::Console, Request::ViewChallenge)), never);
 
-    let context = Context { identity: None, serial: String::new(), limits: Limits::default() };
+    let context = Context {
+        identity: None,
+        serial: String::new(),
+        limits: Limits::default(),
+        hooks: latchkey::recovery::Hooks::None,
+    };
     let later = Now { boot_id: BootId([6; 16]), ..device.now };
     device.state = State::boot(context, stored, later);
     device.now = later;

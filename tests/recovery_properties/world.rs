@@ -11,9 +11,9 @@ use chacha20::{
     rand_core::{Rng, SeedableRng},
 };
 use latchkey::recovery::{
-    Action, Context, Effect, GrantToken, HashJob, HashOutcome, Limits, Now, Password, Pending, Record,
-    Refusal, Reply, Request, RequestId, SessionToken, State, Step, Stored, StoredPending, StoredRecord,
-    Ticket,
+    Action, Context, Effect, GrantToken, HashJob, HashOutcome, HookEvent, HookOrder, Limits, Now, Password,
+    Pending, Record, Refusal, Reply, Request, RequestId, SessionToken, State, Step, Stored, StoredPending,
+    StoredRecord, Ticket,
 };
 use latchkey_protocol::{
     Address, ChallengeId, CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Message, Mode,
@@ -126,6 +126,7 @@ impl<'a> World<'a> {
             identity: Some(Arc::clone(&keys.identity)),
             serial: "LK-00000001".into(),
             limits: Limits::default(),
+            hooks: latchkey::recovery::Hooks::Told,
         };
         let now = Now {
             boottime_ms: 20_000,
@@ -213,6 +214,7 @@ impl<'a> World<'a> {
             _ if fails => HashOutcome::Failed,
             HashJob::Make { password, salt } => HashOutcome::Made(phc(&password, &salt)),
             HashJob::Compare { password, phc } => HashOutcome::Compared(is_password_of(&password, &phc)),
+            HashJob::SetAtAuthority { .. } | HashJob::AskAuthority { .. } => HashOutcome::Failed,
         };
         self.perform(Action::Hashed { ticket, outcome }, fault)?;
         Ok(true)
@@ -258,7 +260,13 @@ impl<'a> World<'a> {
                         }
                     }
                     Effect::Reply(id, result) => self.answer(id, result)?,
-                    Effect::Log(_) => {}
+                    // Every second password is taken at once by the recorder's other software, and every
+                    // other one not before a sign-in after a restart.
+                    Effect::Hooks(HookOrder::Tell { event, basis, .. }) => {
+                        let taken = basis.epoch % 2 == 0 || event == HookEvent::SignedIn;
+                        actions.push(Action::HooksTried { basis, taken });
+                    }
+                    Effect::Hooks(HookOrder::Forget) | Effect::Log(_) => {}
                     _ => return Err(Violation("a durable effect after an answer".into())),
                 }
             }

@@ -59,8 +59,9 @@ fn a_heart_that_knows_the_outside_is_caught() {
 }
 
 /// Which modules of the daemon a module may name besides itself. `app` and `main` wire them all.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("recovery", &[]),
+    ("board", &[]),
     ("certificate", &[]),
     ("clock", &["recovery"]),
     ("config", &["recovery"]),

@@ -170,6 +170,12 @@ complete-done = The password is reset successfully.
 complete-safe = Recordings and settings are as they were. Everyone who was signed in is signed out.
 complete-sign-in = Sign in with the new password
 
+# The recorder's other software
+other-software = The recorder’s other software has not taken the new password yet
+other-software-telling = It is being told at this moment. Load this page again in a minute. The new password is stored and works here.
+other-software-failing = The new password is stored and works here. Until the other software has taken it too, it may still want the one before. The recorder tells it again and again; if this is still here in an hour, restart the recorder and sign in.
+other-software-sign-in = The recorder was restarted before its other software was told. Sign in here with the new password once, and it is told.
+
 # Fields
 error-email-empty = Type an address, or untick Reserved Email Settings.
 error-email-empty-save = Type the new address, or use “Remove the reserved email”.

@@ -60,7 +60,7 @@ problem-busy = Others are signing in at this moment. Nothing was changed. Try ag
 problem-superseded-title = Something changed in between
 problem-superseded = The account was changed elsewhere while this was under way, so nothing was done here. Look at it again and try once more.
 problem-storage-failed-title = The recorder could not store it
-problem-storage-failed = Writing to its memory failed, so this was not done. Nothing that it confirmed before is lost. Try again; if it fails again, have the recorder checked.
+problem-storage-failed = Writing to its memory failed, so this was not done. Nothing that it confirmed before is lost. If it was a new password, try to sign in with the new one first. Otherwise try again; if it fails again, have the recorder checked.
 problem-unavailable-title = The recorder cannot do this now
 problem-unavailable = It is still starting, or something that it needs for making secrets is missing. Nothing was changed. Try again in a minute.
 

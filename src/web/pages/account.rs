@@ -6,7 +6,10 @@ use super::{
     views, words,
 };
 use crate::{
-    recovery::{Refusal, Reply, Request, SessionToken, reply::ResetByEmail},
+    recovery::{
+        Refusal, Reply, Request, SessionToken,
+        reply::{HookView, ResetByEmail},
+    },
     web::{Form, Response},
 };
 use latchkey_protocol::{Address, Door};
@@ -45,6 +48,23 @@ impl<'a> Visit<'a> {
         })
     }
 
+    /// What of the recorder does not know the password yet.
+    pub(super) fn other_software(&self) -> Vec<Notice> {
+        let line = match self.seen.hooks {
+            HookView::Settled => return Vec::new(),
+            HookView::Telling => "other-software-telling",
+            HookView::Failing => "other-software-failing",
+            HookView::AtNextSignIn => "other-software-sign-in",
+        };
+        vec![Notice {
+            kind: Kind::Warn,
+            heading: self.say("other-software"),
+            lines: vec![self.say(line)],
+            link: None,
+            live: false,
+        }]
+    }
+
     /// What the owner should look at.
     fn warnings(&self, emails: &str) -> Vec<Notice> {
         let warn = |title: &str, line: String, link: Option<&str>| Notice {
@@ -54,7 +74,7 @@ impl<'a> Visit<'a> {
             link: link.map(|key| (SECURITY.0, self.say(key))),
             live: false,
         };
-        let mut warnings = vec![];
+        let mut warnings = self.other_software();
         if !self.seen.pending_doors.is_empty() {
             warnings.push(warn("warn-pending", self.say("warn-pending-text"), None));
         }

@@ -173,7 +173,9 @@ impl<'a> Visit<'a> {
 
     pub(super) fn complete(&self, query: &Form) -> Response {
         match query.text("done") {
-            "reset" => draw(&views::Complete { p: self.frame("forgot-title") }),
+            "reset" => {
+                draw(&views::Complete { p: self.frame("forgot-title").telling(self.other_software()) })
+            }
             _ => self.go("/"),
         }
     }
