@@ -1,9 +1,9 @@
 //! Hooks, as real programs: what they are told and by whom they are run, what becomes of a password that
 //! is not taken, and a vendor's own database in the place of our hash.
 
-use crate::daemon::{Daemon, Folder, PATIENCE, USER, in_own_network, is_root, latchkeyd};
+use crate::daemon::{Daemon, Folder, USER, in_own_network, is_root, latchkeyd};
 use serde_json::Value;
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, time::Instant};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 /// With what a shell and its JSON could stumble over.
 const PASSWORD: &str = r#"Correct "horse" \1 $x 'y' 100% ü"#;
@@ -89,10 +89,8 @@ fn hooks_are_told_as_root_in_order_and_a_failed_one_after_a_restart_at_the_next_
     assert_eq!(fs::read_to_string(folder.0.join("arguments")).unwrap().trim_end().split(' ').count(), 1);
     let environment = fs::read_to_string(folder.0.join("environment")).unwrap();
     assert!(!environment.contains("horse") && environment.contains("PATH=/usr/sbin:"), "{environment}");
-    let began = Instant::now();
-    while daemon.other_software() != "failing" {
-        assert!(began.elapsed() < PATIENCE);
-    }
+    // The line of the log leaves before the heart hears of it.
+    assert!((0..100_000).any(|_| daemon.other_software() == "failing"));
 
     // It was in memory alone; that it is owed stands in the record.
     assert!(daemon.stop().success());
