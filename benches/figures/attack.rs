@@ -68,7 +68,7 @@ impl Device {
                         actions.push_back(Action::Hashed { ticket, outcome });
                     }
                     Effect::Then(action) => actions.push_front(action),
-                    Effect::Reply(..) | Effect::Log(_) => {}
+                    Effect::Reply(..) | Effect::Log(_) | Effect::Hooks(_) => {}
                 }
             }
         }
