@@ -114,6 +114,8 @@ mod tests {
             certificate: String::new(),
             psk: Some(Psk([2; 32])),
             cloud_keys: vec![CloudSecretKey::draw(&mut ChaCha20Rng::seed_from_u64(9)).public()],
+            signing_keys: vec![],
+            server_roots: String::new(),
             host: Host::parse("cloud.example").unwrap(),
         };
         serde_json::to_vec(&file).unwrap()

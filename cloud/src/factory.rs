@@ -82,6 +82,8 @@ pub async fn sign(
         certificate,
         psk,
         cloud_keys: vec![ring.active()],
+        signing_keys: vec![],
+        server_roots: String::new(),
         host: config.host.clone(),
     })
 }

@@ -1,6 +1,6 @@
 //! Who a device is: its keys, and what the factory (or an operator) gives it.
 
-use crate::{hex, link::Host, suite};
+use crate::{hex, link::Host, platform::CloudSigningKey, suite};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -149,7 +149,7 @@ pub enum IdentityError {
     /// The proof does not match: the file was changed, or made without the device's key.
     #[error("the proof does not match the public key, serial and model")]
     Proof,
-    /// No cloud key, or one of low order.
+    /// No cloud key, one of low order, or a signing key that is not a usable point.
     #[error("the identity names no usable cloud key")]
     CloudKey,
     /// The identity was signed for another device's key.
@@ -185,11 +185,16 @@ impl IdentityRequest {
     }
 }
 
+pub(crate) fn is_serial(serial: &str) -> bool {
+    (1..=32).contains(&serial.len()) && serial.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+pub(crate) fn is_model(model: &str) -> bool {
+    (1..=64).contains(&model.chars().count()) && model.chars().all(is_printable)
+}
+
 fn check_names(serial: &str, model: &str) -> Result<(), IdentityError> {
-    let serial_ok =
-        (1..=32).contains(&serial.len()) && serial.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let model_ok = (1..=64).contains(&model.chars().count()) && model.chars().all(is_printable);
-    match (serial_ok, model_ok) {
+    match (is_serial(serial), is_model(model)) {
         (false, _) => Err(IdentityError::Serial),
         (_, false) => Err(IdentityError::Model),
         _ => Ok(()),
@@ -235,7 +240,15 @@ pub struct IdentityFile {
     pub psk: Option<Psk>,
     /// The cloud's public keys, the first being the one to seal to.
     pub cloud_keys: Vec<CloudPublicKey>,
-    /// The host that the QR names.
+    /// The cloud's Ed25519 public keys, which sign the time and later keys for the device. None in a
+    /// file from before there was a platform link.
+    #[serde(default)]
+    pub signing_keys: Vec<CloudSigningKey>,
+    /// X.509, PEM: the roots of which one must have signed the cloud's certificate on the platform
+    /// link. Without one there is no link.
+    #[serde(default)]
+    pub server_roots: String,
+    /// The host that the QR names, and the platform link's.
     pub host: Host,
 }
 
@@ -261,7 +274,9 @@ impl IdentityFile {
         }
         check_names(&self.serial, &self.model)?;
         let cloud_key = *self.cloud_keys.first().ok_or(IdentityError::CloudKey)?;
-        if !self.cloud_keys.iter().all(CloudPublicKey::is_usable) {
+        if !self.cloud_keys.iter().all(CloudPublicKey::is_usable)
+            || !self.signing_keys.iter().all(CloudSigningKey::is_usable)
+        {
             return Err(IdentityError::CloudKey);
         }
         Ok(DeviceIdentity {

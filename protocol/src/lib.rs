@@ -10,6 +10,7 @@
 //! | [`code`] | the eight-digit verification code |
 //! | [`digits`] | bytes as decimal digits, for the QR's numeric mode |
 //! | [`identity`] | the device's keys and the file a factory signs for it |
+//! | [`platform`] | the messages of the platform link, signed time and keys |
 //! | [`plaintext`] | what is inside a sealed challenge |
 //! | [`sealed`] | sealing on the device; parse, verify and open in the cloud, as typed steps |
 //! | [`link`] | the QR's text |
@@ -21,6 +22,7 @@ pub mod digits;
 pub mod identity;
 pub mod link;
 pub mod plaintext;
+pub mod platform;
 pub mod sealed;
 pub mod tag;
 

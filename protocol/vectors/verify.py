@@ -343,6 +343,109 @@ def read_request(request):
     verify(public, message, bytes.fromhex(request["proof"]), "proof")
 
 
+# Platform link
+
+LETTERS = r"[A-Za-z0-9-]{1,32}"
+STATES = ("queued", "accepted", "bounced", "failed")
+REFUSALS = ("revoked", "unknown", "duplicate", "version", "busy")
+
+
+def is_whole(low, high):
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v < high
+
+
+def is_text(pattern):
+    return lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None
+
+
+def is_list(holds, most):
+    return lambda v: isinstance(v, list) and len(v) <= most and all(map(holds, v))
+
+
+def is_model(v):
+    return isinstance(v, str) and 1 <= len(v) <= 64 and all(map(printable, v))
+
+
+def is_sealed(v):
+    try:
+        return len(from_digits(v)) in (247, 311, 375)
+    except (Refused, TypeError):
+        return False
+
+
+def are_capabilities(v):
+    return is_list(is_text("[a-z0-9-]{1,32}"), 16)(v) and len(set(v)) == len(v)
+
+
+u32, i64, anything = is_whole(0, 2**32), is_whole(-(2**63), 2**63), is_text("(?s:.*)")
+relay, key = is_text("[0-9a-fA-F]{32}"), is_text("[0-9a-fA-F]{64}")
+optional = {"retry_after_s": u32, "reason": anything}
+mail = {"relay": relay, "state": lambda v: v in STATES}
+FROM_DEVICE = {
+    "register": {
+        "serial": is_text(LETTERS), "model": is_model, "version": is_text(r"[A-Za-z0-9.+\-_~]{1,32}"),
+        "capabilities": are_capabilities,
+    },
+    "submit": {"id": u32, "sealed": is_sealed},
+    "resend": {"id": u32, "relay": relay},
+    "renew": {"id": u32},
+}
+FROM_CLOUD = {
+    "registered": {"unix_time_s": i64, "heartbeat_s": u32, "reconnect_window_s": u32},
+    "refused": {"reason": lambda v: v in REFUSALS},
+    "submitted": {"id": u32} | mail,
+    "rejected": {"id": u32, "problem": anything},
+    "mail": mail,
+    "renewed": {"id": u32, "certificate": lambda v: anything(v) and len(v.encode()) <= 6144},
+    "keys": {
+        "serial": is_whole(0, 2**64), "cloud_keys": is_list(key, 10**9), "signing_keys": is_list(key, 10**9),
+        "signature": is_text("[0-9a-fA-F]{128}"),
+    },
+    "reconnect": {"window_s": u32},
+}
+
+
+def read_message(kinds, message):
+    need(isinstance(message.get("type"), str) and message["type"] in kinds, "malformed")
+    rules = kinds[message["type"]]
+    for member, holds in rules.items():
+        need(member in message and holds(message[member]), "malformed")
+    for member, holds in optional.items():
+        need(member in rules or member not in message or holds(message[member]), "malformed")
+    need("capabilities" not in message or are_capabilities(message["capabilities"]), "malformed")
+
+
+def signed_by_one(keys, message, signature, step):
+    for public in keys:
+        try:
+            return verify(bytes.fromhex(public), message, bytes.fromhex(signature), step)
+        except Refused:
+            continue
+    raise Refused(step)
+
+
+def read_time(keys, drawn, time):
+    message = b"latchkey/v1 time\0" + bytes.fromhex(drawn) + struct.pack(">q", time["unix_time_s"])
+    signed_by_one(keys, message, time["signature"], "signature")
+
+
+def can_receive(public):
+    try:
+        return shared(derive_secret_key(bytes(32)), public, b"", b"") is not None
+    except Refused:
+        return False
+
+
+def read_keys(keys, host, current, trusted):
+    cloud, signing = [[bytes.fromhex(k) for k in keys[kind]] for kind in ("cloud_keys", "signing_keys")]
+    need(1 <= len(cloud) <= 8 and 1 <= len(signing) <= 8, "keys")
+    need(all(map(can_receive, cloud)) and all(map(usable_point, signing)), "keys")
+    message = b"latchkey/v1 keys\0" + struct.pack(">QB", keys["serial"], len(host)) + host.encode()
+    message += bytes([len(cloud)]) + b"".join(cloud) + bytes([len(signing)]) + b"".join(signing)
+    signed_by_one(trusted, message, keys["signature"], "signature")
+    need(keys["serial"] > current, "old")
+
+
 # The checks
 
 checked = 0
@@ -463,9 +566,22 @@ def check_identity():
     for v in vectors["requests_refused"]:
         agree(refusal(read_request, v["request"]), v["refused"], v["request"])
     file = vectors["file"]
-    members = "version handle serial model public_key certificate psk cloud_keys host"
+    members = "version handle serial model public_key certificate psk cloud_keys signing_keys server_roots host"
     agree(set(file), set(members.split()), "the identity file's members")
     agree(parse_host(file["host"]), file["host"], "the identity file's host")
+
+
+def check_platform():
+    vectors = load("platform.json")
+    for side, kinds in (("from_device", FROM_DEVICE), ("from_cloud", FROM_CLOUD)):
+        for message in vectors[side]:
+            agree(refusal(read_message, kinds, message), None, message)
+        for message in vectors[f"{side}_refused"]:
+            agree(refusal(read_message, kinds, message), "malformed", message)
+    for v in vectors["times"]:
+        agree(refusal(read_time, v["keys"], v["nonce"], v["time"]) is None, v["taken"], v["name"])
+    for v in vectors["key_lists"]:
+        agree(refusal(read_keys, v["list"], v["host"], v["current"], v["trusted"]), v["refused"], v["name"])
 
 
 check_rfc9180()
@@ -473,4 +589,5 @@ check_challenges()
 check_refusals()
 check_texts()
 check_identity()
+check_platform()
 print(f"{checked} vectors agree")

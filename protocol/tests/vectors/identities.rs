@@ -56,6 +56,8 @@ fn identities() {
         certificate: String::new(),
         psk: Some(Psk([0x45; 32])),
         cloud_keys: vec![pair.cloud.public()],
+        signing_keys: vec![],
+        server_roots: String::new(),
         host: pair.device.host.clone(),
     };
     let device = file.join(key.clone()).unwrap();

@@ -8,6 +8,7 @@ mod challenges;
 #[path = "../common/mod.rs"]
 mod common;
 mod identities;
+mod platform;
 mod refusals;
 mod texts;
 
