@@ -85,8 +85,9 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
             runtime()?.block_on(serve::until_signal(config)).map_err(Failure::from)
         }
         ["check", rest @ ..] => {
-            Options::read(rest, &["--config"], &[])?.finish()?;
-            println!("the configuration is good");
+            let config = Options::read(rest, &["--config"], &[])?.finish()?;
+            runtime()?.block_on(serve::check(&config))?;
+            println!("the configuration is good, and every file that it names can be used");
             Ok(())
         }
         ["factory", "sign", rest @ ..] => sign(Options::read(rest, &["--config", "--mode"], &["--replace"])?),

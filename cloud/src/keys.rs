@@ -4,6 +4,7 @@
 use crate::clock::{draw, system_rng};
 use latchkey_protocol::{CloudPublicKey, CloudSecretKey, KeyId};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use std::{
     fs,
     io::{self, Write as _},
@@ -59,12 +60,16 @@ pub(crate) fn private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
-fn read_private(path: &Path) -> Result<Zeroizing<String>, KeysError> {
+fn closed_to_others(path: &Path) -> Result<(), KeysError> {
     let mode = fs::metadata(path).map_err(io_error(path))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(KeysError::Open(path.to_owned()));
-    }
-    fs::read_to_string(path).map(Zeroizing::new).map_err(io_error(path))
+    if mode & 0o077 == 0 { Ok(()) } else { Err(KeysError::Open(path.to_owned())) }
+}
+
+fn read_private(path: &Path) -> Result<Zeroizing<String>, KeysError> {
+    closed_to_others(path)?;
+    let bytes = Zeroizing::new(fs::read(path).map_err(io_error(path))?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| KeysError::Damaged(path.to_owned()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn hex(bytes: &[u8]) -> Zeroizing<String> {
@@ -230,30 +235,80 @@ impl Authority {
     }
 }
 
-/// A self-made certificate for the pages, made at the first start and kept.
-pub fn web_certificate(folder: &Path, host: &str) -> Result<(String, Zeroizing<String>), KeysError> {
+/// A self-made certificate for the pages, `web.crt` and `web.key`: made at the first start and kept.
+/// It speaks for nobody but this trial, so one that is damaged is put aside and made anew.
+pub fn web_certificate(folder: &Path, host: &str) -> Result<(), KeysError> {
     let (key_path, path) = (folder.join("web.key"), folder.join("web.crt"));
-    if !key_path.exists() || !path.exists() {
-        for stale in [&key_path, &path] {
-            if stale.exists() {
-                fs::remove_file(stale).map_err(io_error(stale))?;
-            }
+    if key_path.exists() && path.exists() {
+        closed_to_others(&key_path)?;
+        if is_pair(&path, &key_path) {
+            return Ok(());
         }
-        let name = host.split(':').next().unwrap_or(host);
-        let mut names = vec![name.to_owned()];
-        if name == "localhost" {
-            names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
-        }
-        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2036, 1, 1);
-        let certificate = params.self_signed(&key)?;
-        let key_pem = Zeroizing::new(key.serialize_pem());
-        private_file(&key_path, key_pem.as_bytes()).map_err(io_error(&key_path))?;
-        private_file(&path, certificate.pem().as_bytes()).map_err(io_error(&path))?;
     }
-    let certificate = fs::read_to_string(&path).map_err(io_error(&path))?;
-    Ok((certificate, read_private(&key_path)?))
+    for stale in [&key_path, &path] {
+        if stale.exists() {
+            let mut aside = stale.clone().into_os_string();
+            aside.push(".damaged");
+            fs::rename(stale, &aside).map_err(io_error(stale))?;
+            tracing::warn!(file = %stale.display(), "the self-made certificate cannot be used and is made anew");
+        }
+    }
+    let name = host.split(':').next().unwrap_or(host);
+    let mut names = vec![name.to_owned()];
+    if name == "localhost" {
+        names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
+    }
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2036, 1, 1);
+    let certificate = params.self_signed(&key)?;
+    let key_pem = Zeroizing::new(key.serialize_pem());
+    private_file(&key_path, key_pem.as_bytes()).map_err(io_error(&key_path))?;
+    private_file(&path, certificate.pem().as_bytes()).map_err(io_error(&path))
+}
+
+/// Whether two PEM files are a certificate and its key.
+fn is_pair(certificate: &Path, key: &Path) -> bool {
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let (Ok(chain), Ok(key)) = (chain, PrivateKeyDer::from_pem_file(key)) else { return false };
+    let provider = rustls::crypto::ring::default_provider();
+    !chain.is_empty() && rustls::sign::CertifiedKey::from_der(chain, key, &provider).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_damaged_certificate_of_the_pages_is_made_anew() {
+        let name: String = hex(&draw::<8>()).to_string();
+        let folder = std::env::temp_dir().join(format!("latchkey-keys-{name}"));
+        private_folder(&folder).unwrap();
+        let (key, certificate) = (folder.join("web.key"), folder.join("web.crt"));
+        let read = || (fs::read(&key).unwrap(), fs::read(&certificate).unwrap());
+        web_certificate(&folder, "cloud.example").unwrap();
+        let first = read();
+        web_certificate(&folder, "cloud.example").unwrap();
+        assert_eq!(read(), first, "it is kept");
+
+        let other = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem();
+        let garbage: [&[u8]; 4] = [b"", &[0xff; 40], other.as_bytes(), &first.0[..60]];
+        for bytes in garbage {
+            fs::write(&key, bytes).unwrap();
+            web_certificate(&folder, "cloud.example").unwrap();
+            assert!(is_pair(&certificate, &key));
+            assert_ne!(read(), first);
+            assert_eq!(fs::read(folder.join("web.key.damaged")).unwrap(), bytes, "put aside");
+        }
+        fs::write(&certificate, b"-----BEGIN CERTIFICATE-----\n").unwrap();
+        web_certificate(&folder, "cloud.example").unwrap();
+        assert!(is_pair(&certificate, &key));
+
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(web_certificate(&folder, "cloud.example"), Err(KeysError::Open(_))));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

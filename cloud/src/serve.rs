@@ -3,10 +3,10 @@
 use crate::{
     bounce,
     clock::{Clock, WallClock},
-    config::Config,
+    config::{Config, Tls},
     keys::{self, KeyRing, KeysError},
     limits::{Meter, Requesters},
-    mail::transport::TransportError,
+    mail::transport::{Transport, TransportError},
     relay::Relay,
     store::{Store, StoreError, sqlite::Sqlite},
     web::{self, Web, accept},
@@ -25,6 +25,9 @@ use tokio::{
 const SENDERS: usize = 4;
 /// How often what is over is forgotten.
 const TIDY_S: u64 = 300;
+/// Looks at a request's state for each request that one requester may make: a page looks again by
+/// itself while its mail is under way.
+const LOOKS_EACH: u32 = 20;
 /// Requests and mails in hand have this long to end.
 const DRAIN_S: u64 = 20;
 
@@ -107,6 +110,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         say,
         bell: bell.clone(),
         requesters: Arc::new(Requesters::new(config.limits.requester_per_10_min)),
+        lookers: Arc::new(Requesters::new(config.limits.requester_per_10_min.saturating_mul(LOOKS_EACH))),
         config: config.clone(),
         clock,
     };
@@ -120,6 +124,18 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         tasks.spawn(gate.clone().run(listener, stopped.clone()));
     }
     Ok(Running { addresses, relay, bell, stop, tasks })
+}
+
+/// Opens every file that the service needs, without listening and without a change to any of them.
+pub async fn check(config: &Config) -> Result<(), ServeError> {
+    KeyRing::load(&config.keys())?;
+    keys::limits_key(&config.keys())?;
+    keys::Authority::load(&config.keys())?;
+    if config.http.tls != Tls::SelfMade {
+        accept::tls(config)?;
+    }
+    Transport::check(&config.mail.way, config.host.as_str()).await?;
+    Ok(Sqlite::check(&config.database())?)
 }
 
 /// Serves until SIGTERM or SIGINT.

@@ -82,7 +82,14 @@ impl Worker {
         let Some(claim) = claims.into_iter().next() else { return Ok(false) };
         // What is left in the queue is another worker's business.
         self.bell.notify_one();
-        let outcome = self.send(&claim).await?;
+        let outcome = match self.send(&claim).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(mail = claim.mail, error = %chain(&error), "a mail cannot be opened just now");
+                let at_s = self.clock.now_s() + backoff_s(claim.attempt, u64::from_be_bytes(draw()));
+                Outcome::LaterUnsent { at_s, reason: None }
+            }
+        };
         match outcome {
             Outcome::Accepted => tracing::info!(mail = claim.mail, attempt = claim.attempt, "accepted"),
             Outcome::Over(state, reason) => {
@@ -132,7 +139,7 @@ impl Worker {
             Sent::NotYet if at_s >= claim.expires_at_s => {
                 Outcome::Over(MailState::Failed, Reason::Unreachable)
             }
-            Sent::NotYet => Outcome::LaterUnsent { at_s, reason: Reason::Unreachable },
+            Sent::NotYet => Outcome::LaterUnsent { at_s, reason: Some(Reason::Unreachable) },
             Sent::Uncertain if claim.transmissions + 1 >= TRANSMISSIONS_MAX => {
                 Outcome::Over(MailState::Failed, Reason::NoAnswer)
             }

@@ -96,6 +96,14 @@ pub struct Client {
 }
 
 impl Transport {
+    /// Reads the files that [`Transport::new`] needs, and makes nothing.
+    pub async fn check(way: &MailWay, host: &str) -> Result<(), TransportError> {
+        match way {
+            MailWay::Maildir(_) => Ok(()), // made when it is missing
+            MailWay::Smtp(_) => Self::new(way, host).await.map(drop),
+        }
+    }
+
     /// Makes ready, without connecting.
     pub async fn new(way: &MailWay, host: &str) -> Result<Self, TransportError> {
         let server = match way {

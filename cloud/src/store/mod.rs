@@ -6,7 +6,7 @@ pub mod sqlite;
 
 use ed25519_dalek::VerifyingKey;
 use latchkey_protocol::{Door, Handle, Life, Mode, Purpose};
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, path::PathBuf, pin::Pin};
 
 /// What a store answers, in time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The file cannot be made.
     #[error("the database's file cannot be made")]
     File(#[from] std::io::Error),
+    /// Others can read the file.
+    #[error("{0} can be read by others: take that away with chmod 600")]
+    Open(PathBuf),
     /// Written by a newer build.
     #[error(
         "the database has version {found}, and this build knows versions up to {known}: start the newer build again"
@@ -294,8 +297,8 @@ pub enum Outcome {
     LaterUnsent {
         /// When.
         at_s: i64,
-        /// Why.
-        reason: Reason,
+        /// Why, if the mail server is the cause.
+        reason: Option<Reason>,
     },
     /// Try again; it may have reached the server.
     LaterUncertain {

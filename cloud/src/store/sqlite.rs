@@ -8,8 +8,13 @@ use super::{
     Resend, Store, StoreError, Use,
 };
 use latchkey_protocol::Handle;
-use rusqlite::Connection;
-use std::{os::unix::fs::OpenOptionsExt as _, path::Path, thread, time::Duration};
+use rusqlite::{Connection, OpenFlags};
+use std::{
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    thread,
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// `LKcl`.
@@ -18,6 +23,8 @@ const APPLICATION_ID: i64 = 0x4c4b_636c;
 const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
 /// Jobs that may wait.
 const QUEUE: usize = 4096;
+/// Another process may hold the database this long, as a command of the factory does.
+const BUSY: Duration = Duration::from_secs(5);
 /// Jobs that share one commit.
 const BATCH: usize = 128;
 
@@ -33,12 +40,24 @@ impl Sqlite {
     /// Opens or makes the file, checks it, brings it to this build's version and starts its thread.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         // SQLite gives its side files the mode of this one.
-        std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        closed_to_others(path, &file.metadata()?)?;
         let mut connection = Connection::open(path)?;
         prepare(&mut connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         thread::Builder::new().name("database".into()).spawn(move || write_all(&connection, queue))?;
         Ok(Self { jobs })
+    }
+
+    /// Whether the file, if it is there, is one that [`Sqlite::open`] takes. Changes nothing.
+    pub fn check(path: &Path) -> Result<(), StoreError> {
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            found => closed_to_others(path, &found?)?,
+        }
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(BUSY)?;
+        version(&connection).map(drop)
     }
 
     fn call<T: Send + 'static>(
@@ -62,8 +81,12 @@ impl Sqlite {
     }
 }
 
-fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(Duration::from_secs(5))?;
+fn closed_to_others(path: &Path, found: &std::fs::Metadata) -> Result<(), StoreError> {
+    if found.permissions().mode() & 0o077 == 0 { Ok(()) } else { Err(StoreError::Open(path.to_owned())) }
+}
+
+/// The version of a database that is ours, and whole enough to be read; 0 if it is empty.
+fn version(connection: &Connection) -> Result<i64, StoreError> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = match (pragma("application_id"), pragma("user_version")) {
         (Ok(application), Ok(found)) => (application, found),
@@ -82,6 +105,12 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     if told != "ok" {
         return Err(StoreError::Damaged(told));
     }
+    Ok(found)
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY)?;
+    let found = version(connection)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;",

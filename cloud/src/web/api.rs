@@ -1,6 +1,6 @@
 //! The relay as JSON.
 
-use super::{Stop, Web, accept::Requester, body, id};
+use super::{Stop, Web, accept::Requester, body};
 use crate::{
     relay::Shown,
     store::{MailRow, MailState, RESEND_AFTER_S, Reason, TRANSMISSIONS_MAX},
@@ -164,12 +164,12 @@ pub(super) async fn submit(
     }
 }
 
-pub(super) async fn show(State(web): State<Web>, path: Result<Path<String>, PathRejection>) -> Response {
-    let shown = async {
-        let id = id(path)?;
-        Ok::<_, Stop>(web.relay.show(id).await?)
-    };
-    match shown.await {
+pub(super) async fn show(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    match web.look(requester, path).await {
         Ok(shown) => Json(Body::of(&shown, web.clock.now_s())).into_response(),
         Err(stop) => web.problem(&stop).into_response(),
     }
@@ -181,10 +181,7 @@ pub(super) async fn resend(
     path: Result<Path<String>, PathRejection>,
 ) -> Response {
     let resent = async {
-        web.ask(requester)?;
-        let id = id(path)?;
-        web.relay.resend(id).await?;
-        web.bell.notify_one();
+        let id = web.resend(requester, path).await?;
         Ok::<_, Stop>(web.relay.show(id).await?)
     };
     match resent.await {

@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::Config,
     limits::Requesters,
-    relay::{Refusal, Relay},
+    relay::{Refusal, Relay, Shown},
     store::RequestId,
 };
 use accept::Requester;
@@ -43,6 +43,8 @@ pub struct Web {
     pub bell: Arc<Notify>,
     /// How often each requester asks.
     pub requesters: Arc<Requesters>,
+    /// How often each requester looks at what became of it.
+    pub lookers: Arc<Requesters>,
     /// The sender's name and the host.
     pub config: Arc<Config>,
     /// The time.
@@ -80,6 +82,31 @@ impl Web {
         self.requesters
             .ask(requester.0, self.clock.now_s())
             .map_err(|retry_after_s| Stop::TooMany { retry_after_s })
+    }
+
+    /// A request's state. Each look opens its sealed bytes, so looking has a rate of its own.
+    async fn look(
+        &self,
+        requester: Requester,
+        path: Result<Path<String>, PathRejection>,
+    ) -> Result<Shown, Stop> {
+        self.lookers
+            .ask(requester.0, self.clock.now_s())
+            .map_err(|retry_after_s| Stop::TooMany { retry_after_s })?;
+        Ok(self.relay.show(id(path)?).await?)
+    }
+
+    /// Sends a request's mails once more.
+    async fn resend(
+        &self,
+        requester: Requester,
+        path: Result<Path<String>, PathRejection>,
+    ) -> Result<RequestId, Stop> {
+        self.ask(requester)?;
+        let id = id(path)?;
+        self.relay.resend(id).await?;
+        self.bell.notify_one();
+        Ok(id)
     }
 
     fn problem(&self, stop: &Stop) -> Problem {

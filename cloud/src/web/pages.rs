@@ -4,7 +4,7 @@ use super::{
     Stop, Web,
     accept::Requester,
     api::{Body, Delivery},
-    assets, body, id,
+    assets, body,
     problem::Problem,
 };
 use crate::{relay::Shown, store::RequestId};
@@ -157,25 +157,18 @@ pub(super) async fn resend(
     Extension(requester): Extension<Requester>,
     path: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let resent = async {
-        web.ask(requester)?;
-        let id = id(path)?;
-        web.relay.resend(id).await?;
-        web.bell.notify_one();
-        Ok::<_, Stop>(id)
-    };
-    match resent.await {
+    match web.resend(requester, path).await {
         Ok(id) => see(id),
         Err(stop) => problem(&web, &web.problem(&stop)),
     }
 }
 
-pub(super) async fn status(State(web): State<Web>, path: Result<Path<String>, PathRejection>) -> Response {
-    let shown = async {
-        let id = id(path)?;
-        Ok::<_, Stop>(web.relay.show(id).await?)
-    };
-    match shown.await {
+pub(super) async fn status(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    match web.look(requester, path).await {
         Ok(shown) => page(StatusCode::OK, &drawn(&web, &shown)),
         Err(stop) => problem(&web, &web.problem(&stop)),
     }

@@ -1,7 +1,7 @@
 //! The way in: the operator's own certificate, and whose word on the requester is believed.
 
 use crate::{binary::command, support::*};
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 const ASK: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: cloud.example\r\nConnection: close\r\n\r\n";
@@ -110,4 +110,76 @@ async fn a_requester_is_who_a_trusted_proxy_says() {
         assert!(asked(&cloud, "127.0.0.1", word).await);
     }
     assert!(!asked(&cloud, "127.0.0.1", "").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_has_a_rate_of_its_own() {
+    let mut cloud = Cloud::new(|text| text.replace("requester_per_10_min = 60", "requester_per_10_min = 3"));
+    cloud.run().await;
+    let device = cloud.device().await;
+    let id = cloud.relay(&device.digits(&device.challenge(1))).await.id();
+    let paths = [format!("/api/v1/relay/{id}"), format!("/r/status/{id}")];
+    for look in 0..60 {
+        assert_eq!(get(cloud.address(), &paths[look % 2]).await.status, 200, "look {look}");
+    }
+    for path in &paths {
+        let answer = get(cloud.address(), path).await;
+        assert_eq!(answer.status, 429, "{path}");
+        let wait_s: i64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=600).contains(&wait_s), "{wait_s}");
+    }
+    // Whoever has looked too often can still send, and looks again later.
+    cloud.relay(&device.digits(&device.challenge(2))).await.id();
+    cloud.clock.pass(1200);
+    assert_eq!(get(cloud.address(), &paths[0]).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_opens_every_file_and_changes_none() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.vouch("cloud.example");
+    let smtp = "[mail.smtp]\nhost = \"127.0.0.1\"\nport = 2525\ntls = \"required\"\nca_file = \"ca.pem\"\n\
+                user = \"u\"\npassword_file = \"password\"\n";
+    let cloud = Cloud::new(|text| with_files(text).replace("maildir = \"mail\"", smtp));
+    let folder = &cloud.folder.0;
+    let files = [
+        ("cert.pem", certificate.pem()),
+        ("key.pem", key.serialize_pem()),
+        ("ca.pem", authority.certificate.pem()),
+        ("password", "secret\n".to_owned()),
+    ];
+    let names = || {
+        let entries = fs::read_dir(folder).unwrap().chain(fs::read_dir(folder.join("keys")).unwrap());
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    };
+    let check = || {
+        let output = command(folder, &["check"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (name, content) in &files {
+        let (code, told) = check();
+        assert_eq!(code, Some(1), "without {name}");
+        assert!(told.contains(name), "{told}");
+        fs::write(folder.join(name), content).unwrap();
+    }
+    let before = names();
+    assert_eq!(check(), (Some(0), String::new()));
+    assert_eq!(names(), before);
+
+    let database = folder.join("cloud.db");
+    let mode = |bits| fs::set_permissions(&database, fs::Permissions::from_mode(bits)).unwrap();
+    mode(0o644);
+    for word in ["check", "serve"] {
+        let output = command(folder, &[word]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("cloud.db can be read by others") && told.contains("chmod 600"), "{told}");
+    }
+    mode(0o600);
+    assert_eq!(check().0, Some(0));
+    fs::write(&database, [b'x'; 8192]).unwrap();
+    let (code, told) = check();
+    assert!(code == Some(1) && told.contains("damaged"), "{told}");
 }

@@ -126,3 +126,37 @@ async fn a_mail_that_comes_back_is_told() {
         (&"bounced".into(), &"mailbox-full".into())
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stumbles_delays_a_mail_by_seconds() {
+    let (cloud, server) = cloud_with(&[Act::Recipient("451 4.7.1 later")]).await;
+    let id = relayed(&cloud).await;
+    cloud.until(&id, |shown| shown["mail"]["reason"] == "unreachable").await;
+    let change = |sql: &str| {
+        let connection = rusqlite::Connection::open(cloud.folder.0.join("cloud.db")).unwrap();
+        connection.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+        connection.execute_batch(sql).unwrap();
+    };
+    let claims = || -> i64 {
+        rows(&cloud.folder.0.join("cloud.db"), "SELECT CAST(attempts AS TEXT) FROM mail")[0].parse().unwrap()
+    };
+    // Without its devices the database has no answer when the mail is to be opened.
+    change("ALTER TABLE device RENAME TO hidden");
+    cloud.clock.pass(10);
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(10));
+    while claims() < 2 {
+        cloud.running.as_ref().unwrap().bell.notify_one();
+        looks.tick().await;
+    }
+    change("ALTER TABLE hidden RENAME TO device");
+    // Far less than the lease of a worker that was killed.
+    cloud.clock.pass(60);
+    let shown = cloud
+        .until(&id, |shown| {
+            cloud.running.as_ref().unwrap().bell.notify_one();
+            shown["mail"]["state"] == "accepted"
+        })
+        .await;
+    assert_eq!(shown["mail"]["deliveries"][0]["attempts"], 3);
+    assert_eq!(server.mails().len(), 1);
+}

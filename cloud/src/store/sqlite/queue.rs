@@ -218,7 +218,7 @@ pub(super) fn settle(c: &Connection, mail: i64, attempt: u32, outcome: Outcome) 
         // A refusal is an answer: the mail has not been taken.
         Outcome::Over(state, Reason::NoAnswer) => (state, Some(Reason::NoAnswer), None, 0),
         Outcome::Over(state, reason) => (state, Some(reason), None, 1),
-        Outcome::LaterUnsent { at_s, reason } => (MailState::Queued, Some(reason), Some(at_s), 1),
+        Outcome::LaterUnsent { at_s, reason } => (MailState::Queued, reason, Some(at_s), 1),
         Outcome::LaterUncertain { at_s } => (MailState::Queued, Some(Reason::NoAnswer), Some(at_s), 0),
     };
     let changed = c
