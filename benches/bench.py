@@ -11,6 +11,7 @@ import os
 import platform
 import queue
 import re
+import resource
 import shutil
 import socket
 import ssl
@@ -38,6 +39,8 @@ DEVICES = 40
 ADDRESSES = 5
 REQUESTS_EACH = 190
 SIGN_INS = 12
+FLEET = 5000
+BEATS, BEATS_PER_S = 100_000, 5000
 
 
 class Bench:
@@ -217,6 +220,27 @@ class Bench:
         )
         self.row("latchkey-cloud, peak at that rate", f"{peak_kib / 1024:.1f} MiB")
 
+    def fleet(self):
+        """Devices that are connected: what each costs the cloud, idle and by its heartbeats."""
+        cloud = Cloud(self.programs, self.folder / "fleet", Ports().pick(9743), 2725)
+        program, identities = self.programs / "examples" / "fleet", self.folder / "fleet.json"
+        run(program, "prepare", "--config", cloud.config, "--count", str(FLEET), "--out", identities, log=self.log)
+        cloud.start()
+        try:
+            where = ["--fleet", identities, "--address", f"127.0.0.1:{cloud.port}", "--pid", str(cloud.service.pid)]
+            how = ["--beats", str(BEATS), "--per-s", str(BEATS_PER_S), "--hold-s", "10"]
+            many = ["prlimit", f"--nofile={resource.getrlimit(resource.RLIMIT_NOFILE)[1]}", "--"]
+            found = json.loads(run(*many, program, "run", *where, *how, log=self.log))
+        finally:
+            cloud.service.stop()
+        self.figures["fleet"] = found
+        if found["lost"]:
+            raise Trouble(f"{found['lost']} of {FLEET} connections were lost")
+        self.row(f"cloud, memory an idle device ({FLEET:,} connected)", f"{found['memory_each_bytes'] / 1024:.1f} KiB", "10 KiB")
+        self.row(f"cloud, processor time for {BEATS:,} heartbeats at {BEATS_PER_S:,}/s", f"{found['beats_cpu_s']:.2f} s", "1.5 s")
+        per_s = FLEET / found["connect_cpu_s"]
+        self.row("cloud, new registered devices a second and core", f"{per_s:,.0f}")
+
 
 def mib(kib: int) -> str:
     """For the table."""
@@ -332,9 +356,9 @@ def main():
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--board", action="append", default=[], help="a board that scripts/build has built")
-    parser.add_argument("part", nargs="*", help="size challenge sign_in attack recorder relay boards")
+    parser.add_argument("part", nargs="*", help="size challenge sign_in attack recorder relay fleet boards")
     options = parser.parse_args()
-    parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay", "boards"]
+    parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay", "fleet", "boards"]
     where = machine()
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
         bench = Bench(options.programs, Path(folder), options.board)

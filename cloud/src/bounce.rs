@@ -4,7 +4,8 @@
 
 use crate::{
     mail::transport::reason_of,
-    store::{MailToken, Reason, Store},
+    relay::Relay,
+    store::{MailToken, Reason},
 };
 use mail_parser::{MessageParser, MimeHeaders as _, PartType};
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
@@ -64,7 +65,7 @@ fn token(bytes: &[u8]) -> Option<MailToken> {
 
 /// Reads what is new in the Maildir, marks the mails, moves the files to `cur`. Gives how many
 /// mails were marked.
-pub async fn look(folder: &Path, store: &dyn Store) -> io::Result<usize> {
+pub async fn look(folder: &Path, relay: &Relay) -> io::Result<usize> {
     let new = folder.join("new");
     let names = {
         let new = new.clone();
@@ -95,9 +96,12 @@ pub async fn look(folder: &Path, store: &dyn Store) -> io::Result<usize> {
             }
         };
         if let Some(report) = report {
-            match store.bounce(report.token, report.reason).await {
-                Ok(true) => marked += 1,
-                Ok(false) => {}
+            match relay.store.bounce(report.token, report.reason).await {
+                Ok(Some(request)) => {
+                    marked += 1;
+                    relay.tell(request).await;
+                }
+                Ok(None) => {}
                 Err(error) => return Err(io::Error::other(error)), // the file stays for the next look
             }
         }
@@ -110,10 +114,10 @@ pub async fn look(folder: &Path, store: &dyn Store) -> io::Result<usize> {
 }
 
 /// Looks again and again until told to stop.
-pub async fn run(folder: std::path::PathBuf, store: Arc<dyn Store>, mut stop: watch::Receiver<bool>) {
+pub async fn run(folder: std::path::PathBuf, relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
     let mut schedule = interval(Duration::from_secs(LOOK_S));
     while !*stop.borrow() {
-        match look(&folder, &*store).await {
+        match look(&folder, &relay).await {
             Ok(0) => {}
             Ok(marked) => tracing::info!(marked, "mails came back"),
             Err(error) => tracing::warn!(%error, "the Maildir of bounces cannot be read"),

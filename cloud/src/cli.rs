@@ -3,7 +3,7 @@
 use crate::{
     clock::{Clock as _, WallClock},
     config::{Config, ConfigError},
-    factory::{self, FactoryError, SignOptions},
+    factory::{self, ClaimOptions, Factory, FactoryError, SignOptions},
     keys,
     relay::mode_name,
     serve, setup,
@@ -11,7 +11,7 @@ use crate::{
     worker::chain,
 };
 use latchkey_protocol::Host;
-use std::{ffi::OsString, io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 const USAGE: &str = "\
 latchkey-cloud init --data DIR --host HOST[:PORT] [--listen ADDRESS:PORT] [--smtp HOST:PORT]
@@ -20,7 +20,8 @@ latchkey-cloud check --config FILE
 latchkey-cloud factory sign --config FILE REQUEST.json [--mode psk|base] [--replace]
 latchkey-cloud factory revoke --config FILE HANDLE_OR_SERIAL
 latchkey-cloud factory list --config FILE
-latchkey-cloud keys add --config FILE
+latchkey-cloud factory claim --config FILE [--serial SERIAL] [--hours N] [--devices N]
+latchkey-cloud keys add --config FILE [--signing]
 latchkey-cloud keys list --config FILE
 ";
 
@@ -101,8 +102,18 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
             Ok(())
         }
         ["factory", "list", rest @ ..] => list(&Options::read(rest, &["--config"], &[])?.finish()?),
+        ["factory", "claim", rest @ ..] => {
+            claim(Options::read(rest, &["--config", "--serial", "--hours", "--devices"], &[])?)
+        }
         ["keys", "add", rest @ ..] => {
-            let config = Options::read(rest, &["--config"], &[])?.finish()?;
+            let mut options = Options::read(rest, &["--config"], &["--signing"])?;
+            let signing = options.flag("--signing");
+            let config = options.finish()?;
+            if signing {
+                keys::platform::add_signing_key(&config.keys())?;
+                println!("devices learn of the new signing key when they connect; restart `serve` to use it");
+                return Ok(());
+            }
             let id = keys::add_sealing_key(&config.keys())?;
             println!("{id} is the key that new identities seal to; restart `serve` to use it");
             Ok(())
@@ -169,6 +180,26 @@ fn sign(mut options: Options) -> Result<(), Failure> {
     let file = runtime()?.block_on(signed)?;
     let text = serde_json::to_string_pretty(&file).map_err(FactoryError::from)?;
     println!("{text}");
+    Ok(())
+}
+
+/// Prints a code with which devices are enrolled: one device, within a day, unless told otherwise.
+fn claim(mut options: Options) -> Result<(), Failure> {
+    let serial = options.take("--serial");
+    let mut number = |name: &str, usual: u32, most: u32| {
+        let told = options.take(name);
+        let number = told.as_deref().map_or(Some(usual), |text| text.parse().ok());
+        number
+            .filter(|number| (1..=most).contains(number))
+            .ok_or_else(|| Failure::Usage(format!("{name} is a number from 1 to {most}")))
+    };
+    let hours = number("--hours", 24, 720)?;
+    let uses = number("--devices", 1, 10_000)?;
+    let config = Arc::new(options.finish()?);
+    let store = Sqlite::open(&config.database())?;
+    let factory = Factory::load(&config)?;
+    let options = ClaimOptions { uses, hold_s: i64::from(hours) * 3600, serial };
+    println!("{}", runtime()?.block_on(factory.claim(&store, options, WallClock.now_s()))?);
     Ok(())
 }
 

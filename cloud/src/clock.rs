@@ -2,14 +2,19 @@
 
 use rand_core::{Rng as _, UnwrapErr};
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{
+        LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
     /// Seconds since 1970, UTC.
     fn now_s(&self) -> i64;
+    /// Milliseconds since some moment, on a clock that does not jump.
+    fn up_ms(&self) -> u64;
 }
 
 /// The machine's own clock.
@@ -21,6 +26,12 @@ impl Clock for WallClock {
     fn now_s(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed in")]
+    fn up_ms(&self) -> u64 {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -43,6 +54,10 @@ impl SetClock {
 impl Clock for SetClock {
     fn now_s(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
+    }
+
+    fn up_ms(&self) -> u64 {
+        u64::try_from(self.now_s()).unwrap_or_default() * 1000
     }
 }
 

@@ -1,7 +1,10 @@
 //! `cloud.toml`: read once, validated, all faults reported together with line and field. Nothing
 //! else reads settings.
 
+mod platform;
 mod read;
+
+pub use platform::{Operators, Platform};
 
 use latchkey_protocol::{Address, Host};
 use read::{Section, Value};
@@ -24,6 +27,10 @@ pub struct Config {
     pub mail: Mail,
     /// How often.
     pub limits: Limits,
+    /// How devices are kept connected.
+    pub platform: Platform,
+    /// Where the operators look.
+    pub operators: Operators,
 }
 
 /// Where HTTP is answered.
@@ -187,10 +194,12 @@ impl Config {
         let http = http(top.section("http", &mut faults), folder, &mut faults);
         let mail = mail(top.section("mail", &mut faults), folder, &mut faults);
         let limits = limits(top.section("limits", &mut faults), &mut faults);
+        let platform = platform::platform(top.section("platform", &mut faults), &mut faults);
+        let operators = platform::operators(top.section("operators", &mut faults), &mut faults);
         top.finish(&mut faults);
         match (host, http, mail) {
             (Some(host), Some(http), Some(mail)) if faults.is_empty() => {
-                Ok(Self { data, host, http, mail, limits })
+                Ok(Self { data, host, http, mail, limits, platform, operators })
             }
             _ => {
                 faults.sort_by_key(|fault| fault.line);
@@ -210,16 +219,18 @@ impl Config {
     }
 }
 
+fn addresses(texts: Vec<String>) -> Result<Vec<SocketAddr>, String> {
+    let what = "an address with a port, such as \"0.0.0.0:443\"";
+    texts.into_iter().map(|t| t.parse().map_err(|_| format!("\"{t}\" is not {what}"))).collect()
+}
+
 fn http(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Option<Http> {
-    let each = |texts: Vec<String>, what: &str| {
-        texts.into_iter().map(|t| t.parse().map_err(|_| format!("\"{t}\" is not {what}"))).collect()
-    };
     let listen: Option<Vec<SocketAddr>> = section.required("listen", faults, |value| {
         let texts = value.texts()?;
         if texts.is_empty() {
             return Err("name at least one address, such as \"0.0.0.0:443\"".into());
         }
-        each(texts, "an address with a port, such as \"0.0.0.0:443\"")
+        addresses(texts)
     });
     let trusted_proxies = section.optional("trusted_proxies", faults, |value| {
         let texts = value.texts()?;

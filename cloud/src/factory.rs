@@ -3,13 +3,18 @@
 use crate::{
     clock::draw,
     config::Config,
-    keys::{Authority, KeyRing, KeysError},
-    store::{AddDevice, Device, Store, StoreError},
+    keys::{Authority, KeyRing, KeysError, platform::PlatformKeys},
+    store::{
+        AddDevice, Device, Store, StoreError,
+        fleet::{Claim, Enrolled},
+    },
 };
 use latchkey_protocol::{
-    Handle, Mode,
+    CloudPublicKey, Handle, Mode,
+    claim::{ClaimCode, ClaimSecret},
     identity::{IdentityError, IdentityFile, IdentityRequest, Psk},
 };
+use std::sync::Arc;
 
 /// Why an identity is not signed or revoked.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,9 @@ pub enum FactoryError {
     /// Nothing to revoke.
     #[error("no device has the handle or serial {0}")]
     Unknown(String),
+    /// The claim allows nothing.
+    #[error("there is no such claim, or it is over, used up or for another serial")]
+    NoClaim,
     /// The keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -45,7 +53,126 @@ pub struct SignOptions {
     pub replace: bool,
 }
 
-/// Signs a request: draws handle and secret, records the device, gives its file.
+/// What signs identities.
+pub struct Factory {
+    /// What signs for devices later on.
+    pub keys: Arc<PlatformKeys>,
+    /// What signs the devices' certificates.
+    pub authority: Arc<Authority>,
+    config: Arc<Config>,
+    active: CloudPublicKey,
+}
+
+impl Factory {
+    /// Reads the keys.
+    pub fn load(config: &Arc<Config>) -> Result<Self, KeysError> {
+        Ok(Self {
+            keys: Arc::new(PlatformKeys::load(&config.keys())?),
+            authority: Arc::new(Authority::load(&config.keys())?),
+            active: KeyRing::load(&config.keys())?.active(),
+            config: config.clone(),
+        })
+    }
+
+    /// Draws handle and secret for a device, and writes its file. Nothing is recorded yet.
+    fn draft(
+        &self,
+        request: IdentityRequest,
+        base: bool,
+        now_s: i64,
+    ) -> Result<(Device, IdentityFile), FactoryError> {
+        let key = request.verify()?;
+        let psk = (!base).then(|| Psk(draw()));
+        let device = Device {
+            handle: Handle(draw()),
+            serial: request.serial.clone(),
+            model: request.model.clone(),
+            key,
+            mode: psk.as_ref().map_or(Mode::Base, |psk| Mode::Psk(psk.0)),
+            signed_at_s: now_s,
+            revoked_at_s: None,
+        };
+        let file = IdentityFile {
+            version: 1,
+            handle: device.handle,
+            serial: request.serial,
+            model: request.model,
+            public_key: request.public_key,
+            certificate: self.certify(&device, now_s)?,
+            psk,
+            cloud_keys: vec![self.active],
+            signing_keys: self.keys.signing_keys(),
+            server_roots: self.keys.root_pem().to_owned(),
+            host: self.config.host.clone(),
+        };
+        Ok((device, file))
+    }
+
+    /// A device's certificate, made now, and its issuer.
+    pub fn certify(&self, device: &Device, now_s: i64) -> Result<String, FactoryError> {
+        let end_s = self.config.platform.certificate_end_s(now_s);
+        let (handle, key) = (device.handle.to_string(), device.key.as_bytes());
+        Ok(self.authority.certify(&handle, &device.serial, key, end_s)?)
+    }
+
+    /// Signs a request: records the device, gives its file.
+    pub async fn sign(
+        &self,
+        store: &dyn Store,
+        request: &[u8],
+        options: SignOptions,
+        now_s: i64,
+    ) -> Result<IdentityFile, FactoryError> {
+        let (device, file) = self.draft(serde_json::from_slice(request)?, options.base, now_s)?;
+        match store.add_device(device, options.replace).await? {
+            AddDevice::Added => Ok(file),
+            AddDevice::SerialTaken => Err(FactoryError::SignedBefore(file.serial)),
+        }
+    }
+
+    /// Makes a code with which devices can be enrolled, for a while.
+    pub async fn claim(
+        &self,
+        store: &dyn Store,
+        options: ClaimOptions,
+        now_s: i64,
+    ) -> Result<ClaimCode, FactoryError> {
+        let code = ClaimCode::new(draw(), &self.keys.root_der()?);
+        let ClaimOptions { uses, hold_s, serial } = options;
+        let claim = Claim { digest: code.digest(), expires_at_s: now_s + hold_s, uses, serial };
+        store.add_claim(claim).await?;
+        Ok(code)
+    }
+
+    /// Signs a request on a claim.
+    pub async fn enrol(
+        &self,
+        store: &dyn Store,
+        secret: ClaimSecret,
+        request: IdentityRequest,
+        now_s: i64,
+    ) -> Result<IdentityFile, FactoryError> {
+        let (device, file) = self.draft(request, false, now_s)?;
+        match store.enrol(secret.digest(), device).await? {
+            Enrolled::Added => Ok(file),
+            Enrolled::NoClaim => Err(FactoryError::NoClaim),
+            Enrolled::SerialTaken => Err(FactoryError::SignedBefore(file.serial)),
+        }
+    }
+}
+
+/// What a claim allows.
+#[derive(Debug, Clone)]
+pub struct ClaimOptions {
+    /// How many devices.
+    pub uses: u32,
+    /// For how long, in seconds.
+    pub hold_s: i64,
+    /// Only a device with this serial.
+    pub serial: Option<String>,
+}
+
+/// Signs a request, with the keys of a configuration.
 pub async fn sign(
     config: &Config,
     store: &dyn Store,
@@ -53,39 +180,7 @@ pub async fn sign(
     options: SignOptions,
     now_s: i64,
 ) -> Result<IdentityFile, FactoryError> {
-    let request: IdentityRequest = serde_json::from_slice(request)?;
-    let key = request.verify()?;
-    let ring = KeyRing::load(&config.keys())?;
-    let authority = Authority::load(&config.keys())?;
-    let handle = Handle(draw());
-    let psk = (!options.base).then(|| Psk(draw()));
-    let certificate = authority.certify(&handle.to_string(), &request.serial, &request.public_key)?;
-    let device = Device {
-        handle,
-        serial: request.serial.clone(),
-        model: request.model.clone(),
-        key,
-        mode: psk.as_ref().map_or(Mode::Base, |psk| Mode::Psk(psk.0)),
-        signed_at_s: now_s,
-        revoked_at_s: None,
-    };
-    match store.add_device(device, options.replace).await? {
-        AddDevice::Added => {}
-        AddDevice::SerialTaken => return Err(FactoryError::SignedBefore(request.serial)),
-    }
-    Ok(IdentityFile {
-        version: 1,
-        handle,
-        serial: request.serial,
-        model: request.model,
-        public_key: request.public_key,
-        certificate,
-        psk,
-        cloud_keys: vec![ring.active()],
-        signing_keys: vec![],
-        server_roots: String::new(),
-        host: config.host.clone(),
-    })
+    Factory::load(&Arc::new(config.clone()))?.sign(store, request, options, now_s).await
 }
 
 /// Revokes a device by handle or serial.

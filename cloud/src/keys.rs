@@ -1,6 +1,8 @@
 //! Key files: the ring of X25519 keys, the factory's authority, the key of the limits. Each is made
 //! once, at 0600, and never overwritten.
 
+pub mod platform;
+
 use crate::clock::{draw, system_rng};
 use latchkey_protocol::{CloudPublicKey, CloudSecretKey, KeyId};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
@@ -18,7 +20,14 @@ const LIMITS: &str = "limits.key";
 const CA_KEY: &str = "factory-ca.key";
 const CA_CERTIFICATE: &str = "factory-ca.crt";
 /// The end of a date that never comes (RFC 5280 4.1.2.5): devices have no clock to trust.
-const FOREVER: (i32, u8, u8) = (9999, 12, 31);
+fn forever() -> time::OffsetDateTime {
+    rcgen::date_time_ymd(9999, 12, 31)
+}
+
+/// A certificate's date.
+fn date(unix_s: i64) -> time::OffsetDateTime {
+    time::OffsetDateTime::from_unix_timestamp(unix_s).unwrap_or_else(|_| forever())
+}
 
 /// Why keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +47,11 @@ pub enum KeysError {
     /// A file does not hold what its name says.
     #[error("{0} is not a key that this program wrote")]
     Damaged(PathBuf),
+    /// There is no room for one more key in the list that devices take.
+    #[error(
+        "devices take at most eight signing keys: delete the file of the oldest that is not trusted any more"
+    )]
+    TooMany,
     /// A certificate cannot be made.
     #[error("cannot make a certificate")]
     Certificate(#[from] rcgen::Error),
@@ -103,6 +117,7 @@ pub fn make_all(folder: &Path) -> Result<(), KeysError> {
     let mut key = draw::<32>();
     private_file(&path, hex(&key).as_bytes()).map_err(io_error(&path))?;
     key.zeroize();
+    platform::make(folder)?;
     make_authority(folder)
 }
 
@@ -113,15 +128,26 @@ pub fn add_sealing_key(folder: &Path) -> Result<KeyId, KeysError> {
     let id = key.public().id();
     let path = folder.join(format!("{id}.x25519"));
     private_file(&path, hex(&*key.to_bytes()).as_bytes()).map_err(io_error(&path))?;
-    let (active, temporary) = (folder.join(ACTIVE), folder.join("active.new"));
+    let active = folder.join(ACTIVE);
+    let is_first = !active.exists();
+    replace_file(&active, id.to_string().as_bytes())?;
+    if !is_first {
+        platform::next_list(folder)?;
+    }
+    Ok(id)
+}
+
+/// Puts a file in another's place: whoever reads it finds the old or the new one, whole.
+fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
+    let temporary = path.with_extension("new");
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(&temporary)(error)),
         _ => {}
     }
-    private_file(&temporary, id.to_string().as_bytes()).map_err(io_error(&temporary))?;
-    fs::rename(&temporary, &active).map_err(io_error(&active))?;
-    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(io_error(folder))?;
-    Ok(id)
+    private_file(&temporary, bytes).map_err(io_error(&temporary))?;
+    fs::rename(&temporary, path).map_err(io_error(path))?;
+    let folder = path.parent().unwrap_or(path);
+    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(io_error(folder))
 }
 
 /// The cloud's sealing keys.
@@ -178,7 +204,7 @@ fn authority_params() -> CertificateParams {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = rcgen::date_time_ymd(2026, 1, 1);
-    params.not_after = rcgen::date_time_ymd(FOREVER.0, FOREVER.1, FOREVER.2);
+    params.not_after = forever();
     params
 }
 
@@ -221,15 +247,21 @@ impl Authority {
     }
 
     /// A certificate for a device's key, followed by the issuer's. The device's name in it is its
-    /// handle, so that a serial is nothing to ask the platform with.
-    pub fn certify(&self, handle: &str, serial: &str, public_key: &[u8; 32]) -> Result<String, KeysError> {
+    /// handle, so that a serial is nothing to ask the platform with. Without an end it holds for good.
+    pub fn certify(
+        &self,
+        handle: &str,
+        serial: &str,
+        public_key: &[u8; 32],
+        end_s: Option<i64>,
+    ) -> Result<String, KeysError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, handle);
         params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), serial);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
         params.not_before = rcgen::date_time_ymd(2026, 1, 1);
-        params.not_after = rcgen::date_time_ymd(FOREVER.0, FOREVER.1, FOREVER.2);
+        params.not_after = end_s.map_or_else(forever, date);
         let certificate = params.signed_by(&DeviceKey(public_key), &self.issuer)?;
         Ok(certificate.pem() + &self.certificate)
     }

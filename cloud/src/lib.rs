@@ -9,6 +9,7 @@
 //! | [`setup`] | `init` |
 //! | [`factory`] | signs, revokes and lists devices |
 //! | [`store`] | what must survive a restart: devices, requests, the mail queue, limits |
+//! | [`platform`] | the devices' connections: who is online, and what they ask |
 //! | [`relay`] | a sealed challenge's way from a request to the queue |
 //! | [`limits`] | how often, by device, address and requester |
 //! | [`mail`] | what a mail says and how it leaves |
@@ -26,6 +27,7 @@ pub mod factory;
 pub mod keys;
 pub mod limits;
 pub mod mail;
+pub mod platform;
 pub mod relay;
 pub mod serve;
 pub mod setup;

@@ -2,6 +2,10 @@
 //! handle known, verify, dedupe by the hash of the sealed bytes, open, inner = outer, counter within
 //! its life, limits, durable queue of the sealed bytes.
 
+mod watch;
+
+pub use watch::Watch;
+
 use crate::{
     clock::{Clock, draw},
     keys::KeyRing,
@@ -11,12 +15,13 @@ use crate::{
 };
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use latchkey_protocol::{
-    Host, Mode, OpenedChallenge, ParsedChallenge, QrLink, SealedChallenge, Tag,
+    Handle, Host, Mode, OpenedChallenge, ParsedChallenge, QrLink, SealedChallenge, Tag,
     link::{LinkError, sealed_from_digits},
     sealed::Refused,
 };
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use watch::Watched;
 
 /// A code is worth nothing to a recorder after this long, so its mail is worth nothing either.
 pub const VALIDITY_S: i64 = 48 * 3600;
@@ -80,6 +85,8 @@ pub struct Relay {
     pub meter: Meter,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who is told when a request's mail gets further.
+    watched: Watched,
     /// Checked against when the handle is unknown, so that it takes as long as when it is known.
     nobody: VerifyingKey,
 }
@@ -116,13 +123,20 @@ impl Relay {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let nobody = SigningKey::from_bytes(&draw()).verifying_key();
-        Self { host, store, keys, meter, clock, nobody }
+        Self { host, store, keys, meter, clock, watched: Watched::default(), nobody }
     }
 
     /// Takes the digits of a QR code, or its whole link.
     pub async fn submit(&self, text: &str) -> Result<RequestId, Refusal> {
-        let sealed = self.read(text)?;
-        let parsed = ParsedChallenge::parse(&sealed).map_err(|r| Refusal::Unusable(Some(r)))?;
+        self.take(&self.read(text)?, None).await
+    }
+
+    /// Takes a sealed challenge; one that a device has brought itself must be its own.
+    pub async fn take(&self, sealed: &SealedChallenge, from: Option<Handle>) -> Result<RequestId, Refusal> {
+        let parsed = ParsedChallenge::parse(sealed).map_err(|r| Refusal::Unusable(Some(r)))?;
+        if from.is_some_and(|handle| handle != parsed.handle()) {
+            return Err(Refusal::Unusable(None));
+        }
         let key = self.keys.find(parsed.key_id());
         let device = self.store.device(parsed.handle()).await?;
         let signer = device.as_ref().map_or(&self.nobody, |device| &device.key);
@@ -139,7 +153,7 @@ impl Relay {
             return Err(Refusal::Revoked);
         }
         let opened = verified.open(key, &device.mode).map_err(|r| Refusal::Unusable(Some(r)))?;
-        self.queue(&sealed, digest, &opened).await
+        self.queue(sealed, digest, &opened).await
     }
 
     fn read(&self, text: &str) -> Result<SealedChallenge, Refusal> {
@@ -192,6 +206,36 @@ impl Relay {
             Accepted::Expired => Err(Refusal::Expired),
             Accepted::Limited { limit, retry_after_s } => Err(Refusal::Limited { limit, retry_after_s }),
         }
+    }
+
+    /// Has someone told, for as long as they live, whenever a request's mail gets further.
+    pub fn watch(&self, id: RequestId, who: Weak<dyn Watch>) {
+        self.watched.add(id, who);
+    }
+
+    /// Has them told no more.
+    pub fn unwatch(&self, id: RequestId, who: &Weak<dyn Watch>) {
+        self.watched.remove(id, who);
+    }
+
+    /// Tells those who watch a request how its mail is.
+    pub async fn tell(&self, id: RequestId) {
+        let watchers = self.watched.of(id);
+        if watchers.is_empty() {
+            return;
+        }
+        match self.store.request(id).await {
+            Ok(Some(request)) => watchers.iter().for_each(|watcher| watcher.told(&request)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(error = %crate::worker::chain(&error), "a mail's state cannot be told");
+            }
+        }
+    }
+
+    /// Forgets the watchers that are gone.
+    pub fn tidy(&self) {
+        self.watched.tidy();
     }
 
     /// Shows a request. It is opened again for that: the store has no address to show.

@@ -4,12 +4,18 @@ use crate::{
     bounce,
     clock::{Clock, WallClock},
     config::{Config, Tls},
+    factory::Factory,
     keys::{self, KeyRing, KeysError},
     limits::{Meter, Requesters},
     mail::transport::{Transport, TransportError},
+    platform::{Platform, tls::DeviceTlsError},
     relay::Relay,
     store::{Store, StoreError, sqlite::Sqlite},
-    web::{self, Web, accept},
+    web::{
+        self, Web,
+        accept::{self, Behind, Gate},
+        operators,
+    },
     worker::Worker,
 };
 use latchkey_look::Catalogue;
@@ -55,6 +61,9 @@ pub enum ServeError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[from] accept::TlsError),
+    /// Devices cannot be let in.
+    #[error("cannot set up the platform link")]
+    Devices(#[from] DeviceTlsError),
     /// Signals cannot be heard.
     #[error("cannot hear signals")]
     Signal(#[source] std::io::Error),
@@ -64,6 +73,12 @@ pub enum ServeError {
 pub struct Running {
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
+    /// Where it listens for devices alone.
+    pub device_addresses: Vec<SocketAddr>,
+    /// Where it listens for its operators.
+    pub operators_address: Option<SocketAddr>,
+    /// Who is connected.
+    pub platform: Arc<Platform>,
     /// What it works with.
     pub relay: Arc<Relay>,
     /// Makes the workers look at the queue at once, as after a step of the clock.
@@ -76,7 +91,10 @@ impl Running {
     /// Stops: no new connection, what is in hand is finished, then everything ends.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let all = async {
+            self.platform.stop().await;
+            while self.tasks.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(Duration::from_secs(DRAIN_S), all).await.is_err() {
             tracing::warn!("some work did not end in time and is left; the queue keeps it");
         }
@@ -100,11 +118,16 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         tasks.spawn(worker.run(stopped.clone()));
     }
     if let Some(folder) = config.mail.bounce_maildir.clone() {
-        tasks.spawn(bounce::run(folder, store.clone(), stopped.clone()));
+        tasks.spawn(bounce::run(folder, relay.clone(), stopped.clone()));
     }
-    tasks.spawn(tidy(store.clone(), clock.clone(), stopped.clone()));
+    tasks.spawn(tidy(relay.clone(), stopped.clone()));
 
-    let tls = accept::tls(&config)?;
+    let platform =
+        Arc::new(Platform::new(relay.clone(), config.clone(), Factory::load(&config)?, bell.clone())?);
+    platform.open_node().await?;
+    tasks.spawn(platform.clone().keep_presence(stopped.clone()));
+    tasks.spawn(platform.clone().sweep(stopped.clone()));
+
     let web = Web {
         relay: relay.clone(),
         say,
@@ -112,18 +135,41 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         requesters: Arc::new(Requesters::new(config.limits.requester_per_10_min)),
         lookers: Arc::new(Requesters::new(config.limits.requester_per_10_min.saturating_mul(LOOKS_EACH))),
         config: config.clone(),
+        platform: platform.clone(),
         clock,
     };
+    let operators = operators::router(web.clone());
     let router = web::router(web);
-    let gate = Arc::new(accept::Gate::new(router, tls, config.http.trusted_proxies.clone()));
-    let mut addresses = vec![];
-    for &address in &config.http.listen {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
-        addresses.push(listener.local_addr().map_err(|source| ServeError::Listen { address, source })?);
-        tasks.spawn(gate.clone().run(listener, stopped.clone()));
+    let behind = accept::tls(&config)?.map_or(Behind::Plain, |tls| Behind::Both(tls, platform.clone()));
+    let gate = Gate::new(router.clone(), behind, config.http.trusted_proxies.clone());
+    let mut open = async |gate: Gate, listen: &[SocketAddr]| -> Result<Vec<SocketAddr>, ServeError> {
+        let gate = Arc::new(gate);
+        let mut addresses = vec![];
+        for &address in listen {
+            let refused = |source| ServeError::Listen { address, source };
+            let listener = TcpListener::bind(address).await.map_err(refused)?;
+            addresses.push(listener.local_addr().map_err(refused)?);
+            tasks.spawn(gate.clone().run(listener, stopped.clone()));
+        }
+        Ok(addresses)
+    };
+    let addresses = open(gate, &config.http.listen).await?;
+    let gate = Gate::new(router, Behind::Devices(platform.clone()), vec![]);
+    let device_addresses = open(gate, &config.platform.listen).await?;
+    let gate = Gate::new(operators, Behind::Plain, vec![]);
+    let operators_address = open(gate, config.operators.listen.as_slice()).await?.pop();
+    Ok(Running { addresses, device_addresses, operators_address, platform, relay, bell, stop, tasks })
+}
+
+/// Every device is an open file, and the usual limit is 1024.
+fn allow_many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(files) => tracing::info!(files, "at most so many connections and files"),
+        Err(error) => tracing::warn!(%error, "the number of open files stays as it is"),
     }
-    Ok(Running { addresses, relay, bell, stop, tasks })
 }
 
 /// Opens every file that the service needs, without listening and without a change to any of them.
@@ -142,9 +188,16 @@ pub async fn check(config: &Config) -> Result<(), ServeError> {
 pub async fn until_signal(config: Config) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
+    allow_many_files();
     let running = start(config, Arc::new(WallClock)).await?;
     for address in &running.addresses {
         tracing::info!(%address, host = %running.relay.host, "listening");
+    }
+    for address in &running.device_addresses {
+        tracing::info!(%address, "listening for devices");
+    }
+    if let Some(address) = running.operators_address {
+        tracing::info!(%address, "listening for operators");
     }
     tokio::select! {
         _ = terminate.recv() => {}
@@ -155,10 +208,11 @@ pub async fn until_signal(config: Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn tidy(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+async fn tidy(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
     let mut schedule = tokio::time::interval(Duration::from_secs(TIDY_S));
     while !*stop.borrow() {
-        if let Err(error) = store.tidy(clock.now_s()).await {
+        relay.tidy();
+        if let Err(error) = relay.store.tidy(relay.clock.now_s()).await {
             tracing::error!(error = %crate::worker::chain(&error), "what is over could not be forgotten");
         }
         tokio::select! {

@@ -102,7 +102,9 @@ impl Worker {
                 tracing::warn!(mail = claim.mail, attempt = claim.attempt, at_s, "sent without an answer");
             }
         }
-        self.relay.store.settle(claim.mail, claim.attempt, outcome).await?;
+        if self.relay.store.settle(claim.mail, claim.attempt, outcome).await? {
+            self.relay.tell(claim.request).await;
+        }
         Ok(true)
     }
 

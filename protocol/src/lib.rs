@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`address`] | a reserved email address, parsed strictly, and its masked form |
+//! | [`claim`] | the code with which a device claims an identity |
 //! | [`code`] | the eight-digit verification code |
 //! | [`digits`] | bytes as decimal digits, for the QR's numeric mode |
 //! | [`identity`] | the device's keys and the file a factory signs for it |
@@ -17,6 +18,7 @@
 //! | [`tag`] | the four characters that a person compares |
 
 pub mod address;
+pub mod claim;
 pub mod code;
 pub mod digits;
 pub mod identity;

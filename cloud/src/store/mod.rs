@@ -2,9 +2,11 @@
 //! that another database can stand behind it. It never holds an address or a code: requests are
 //! kept as the sealed bytes, and limits by address under a keyed hash.
 
+pub mod fleet;
 pub mod sqlite;
 
 use ed25519_dalek::VerifyingKey;
+use fleet::FleetStore;
 use latchkey_protocol::{Door, Handle, Life, Mode, Purpose};
 use std::{fmt, future::Future, path::PathBuf, pin::Pin};
 
@@ -228,6 +230,8 @@ pub struct MailRow {
 pub struct Request {
     /// Its public id.
     pub id: RequestId,
+    /// The device that has sealed it.
+    pub handle: Handle,
     /// The sealed bytes, until they expire.
     pub sealed: Option<Vec<u8>>,
     /// When it came.
@@ -238,6 +242,15 @@ pub struct Request {
     pub resent_at_s: Option<i64>,
     /// Its mails, in the order of the addresses.
     pub mails: Vec<MailRow>,
+}
+
+impl Request {
+    /// One state for all of its mails: the best news first, then what is still open.
+    pub fn mail(&self) -> Option<&MailRow> {
+        [MailState::Accepted, MailState::Queued, MailState::Bounced, MailState::Failed]
+            .into_iter()
+            .find_map(|state| self.mails.iter().find(|mail| mail.state == state))
+    }
 }
 
 /// What became of a wish to send again.
@@ -272,6 +285,8 @@ pub enum Resend {
 pub struct Claim {
     /// The mail.
     pub mail: i64,
+    /// The request that it belongs to.
+    pub request: RequestId,
     /// Counts attempts; settles only what is still ours.
     pub attempt: u32,
     /// The sealed bytes.
@@ -313,7 +328,7 @@ pub const TRANSMISSIONS_MAX: u32 = 2;
 pub const RESEND_AFTER_S: i64 = 60;
 
 /// What must survive a restart. Every answer is on the disk before it is given.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: FleetStore + Send + Sync + 'static {
     /// Records a device; with `replace`, revokes the one that had its serial.
     fn add_device(&self, device: Device, replace: bool) -> Answer<'_, AddDevice>;
     /// Revokes by handle or serial; `None` if there is none.
@@ -336,8 +351,8 @@ pub trait Store: Send + Sync + 'static {
     fn settle(&self, mail: i64, attempt: u32, outcome: Outcome) -> Answer<'_, bool>;
     /// When the next mail is due.
     fn next_due(&self) -> Answer<'_, Option<i64>>;
-    /// Marks an accepted mail as bounced. `false` if there is none.
-    fn bounce(&self, token: MailToken, reason: Reason) -> Answer<'_, bool>;
+    /// Marks an accepted mail as bounced, and tells of which request it was. `None` if there is none.
+    fn bounce(&self, token: MailToken, reason: Reason) -> Answer<'_, Option<RequestId>>;
     /// Forgets what is over: sealed bytes at once, requests after a month, counts after two windows.
     fn tidy(&self, now_s: i64) -> Answer<'_, ()>;
 }

@@ -1,11 +1,13 @@
 //! The store on SQLite: one thread writes, and what arrives while it commits shares the next commit.
 
 mod devices;
+mod fleet;
 mod queue;
 
 use super::{
     Accepted, AddDevice, Answer, Claim, Device, MailToken, NewRequest, Outcome, Reason, Request, RequestId,
     Resend, Store, StoreError, Use,
+    fleet::{Enrolled, Fleet, FleetStore, NodeId, Presence, Transition},
 };
 use latchkey_protocol::Handle;
 use rusqlite::{Connection, OpenFlags};
@@ -20,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 /// `LKcl`.
 const APPLICATION_ID: i64 = 0x4c4b_636c;
 /// Each step leads from its place in the list to the next version.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 /// Jobs that may wait.
 const QUEUE: usize = 4096;
 /// Another process may hold the database this long, as a command of the factory does.
@@ -55,7 +57,7 @@ impl Sqlite {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             found => closed_to_others(path, &found?)?,
         }
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(BUSY)?;
         version(&connection).map(drop)
     }
@@ -213,12 +215,57 @@ impl Store for Sqlite {
         self.call(queue::next_due)
     }
 
-    fn bounce(&self, token: MailToken, reason: Reason) -> Answer<'_, bool> {
+    fn bounce(&self, token: MailToken, reason: Reason) -> Answer<'_, Option<RequestId>> {
         self.call(move |c| queue::bounce(c, token, reason))
     }
 
     fn tidy(&self, now_s: i64) -> Answer<'_, ()> {
-        self.call(move |c| queue::tidy(c, now_s))
+        self.call(move |c| {
+            fleet::tidy(c, now_s)?;
+            queue::tidy(c, now_s)
+        })
+    }
+}
+
+impl FleetStore for Sqlite {
+    fn keep_node(&self, node: NodeId, now_s: i64, until_s: i64) -> Answer<'_, bool> {
+        self.call(move |c| fleet::keep_node(c, node, now_s, until_s))
+    }
+
+    fn end_node(&self, node: NodeId, now_s: i64) -> Answer<'_, ()> {
+        self.call(move |c| fleet::end_node(c, node, now_s))
+    }
+
+    fn move_devices(&self, node: NodeId, moves: Vec<Transition>) -> Answer<'_, ()> {
+        self.call(move |c| fleet::move_devices(c, node, &moves))
+    }
+
+    fn count_online(&self, node: NodeId, at_s: i64, devices: u64) -> Answer<'_, ()> {
+        self.call(move |c| fleet::count_online(c, node, at_s, devices))
+    }
+
+    fn online_since(&self, since_s: i64) -> Answer<'_, Vec<(i64, u64)>> {
+        self.call(move |c| fleet::online_since(c, since_s))
+    }
+
+    fn presence(&self, handle: Handle, now_s: i64) -> Answer<'_, Option<Presence>> {
+        self.call(move |c| fleet::presence(c, handle, now_s))
+    }
+
+    fn fleet(&self, now_s: i64, lately: u32) -> Answer<'_, Fleet> {
+        self.call(move |c| fleet::fleet(c, now_s, lately))
+    }
+
+    fn revoked_since(&self, since_s: i64) -> Answer<'_, Vec<Handle>> {
+        self.call(move |c| fleet::revoked_since(c, since_s))
+    }
+
+    fn add_claim(&self, claim: super::fleet::Claim) -> Answer<'_, ()> {
+        self.call(move |c| fleet::add_claim(c, &claim))
+    }
+
+    fn enrol(&self, claim: [u8; 32], device: Device) -> Answer<'_, Enrolled> {
+        self.call(move |c| fleet::enrol(c, &claim, &device))
     }
 }
 

@@ -1,13 +1,16 @@
-//! From a connection to the router: TLS, limits of number and time, and who is asking.
+//! From a connection to the router, or to the platform link: TLS, limits of number and time, and who is
+//! asking.
 
 use crate::{
     config::{Config, Tls},
     keys::{self, KeysError},
     limits::network,
+    platform::{Platform, metrics::Metrics, tls::ENROL_ALPN},
 };
 use axum::{Router, body::Body, http::Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use latchkey_protocol::platform::ALPN;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use std::{
     collections::HashMap,
@@ -23,7 +26,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tower::ServiceExt as _;
 
 /// Connections at a time.
@@ -70,7 +73,7 @@ pub enum TlsError {
 }
 
 /// TLS as the configuration says; `None` behind a proxy.
-pub fn tls(config: &Config) -> Result<Option<TlsAcceptor>, TlsError> {
+pub fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, TlsError> {
     let pem = |path: &PathBuf| {
         let path = path.clone();
         move |source| TlsError::Pem { path, source }
@@ -96,17 +99,31 @@ pub fn tls(config: &Config) -> Result<Option<TlsAcceptor>, TlsError> {
         .with_single_cert(chain, key_der);
     let mut tls = tls.map_err(|source| TlsError::Unusable { certificate, key, source })?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(tls))))
+    Ok(Some(Arc::new(tls)))
 }
 
 /// Who asks: the address on the other end, or what a trusted proxy says of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Requester(pub IpAddr);
 
+/// Whether a request came over a connection whose server the requester knows by its claim code.
+#[derive(Debug, Clone, Copy)]
+pub struct ByClaim(pub bool);
+
+/// What a gate leads to.
+pub enum Behind {
+    /// HTTP without TLS: behind a proxy, or for this machine alone.
+    Plain,
+    /// HTTP over TLS, and devices.
+    Both(Arc<rustls::ServerConfig>, Arc<Platform>),
+    /// Devices alone.
+    Devices(Arc<Platform>),
+}
+
 /// Lets connections in.
 pub struct Gate {
     router: Router,
-    tls: Option<TlsAcceptor>,
+    behind: Behind,
     proxies: Vec<IpAddr>,
     /// By [`network`]: one subscriber has a whole /64 of addresses.
     open: Mutex<HashMap<u128, usize>>,
@@ -114,8 +131,8 @@ pub struct Gate {
 
 impl Gate {
     /// A gate to a router.
-    pub fn new(router: Router, tls: Option<TlsAcceptor>, proxies: Vec<IpAddr>) -> Self {
-        Self { router, tls, proxies, open: Mutex::default() }
+    pub fn new(router: Router, behind: Behind, proxies: Vec<IpAddr>) -> Self {
+        Self { router, behind, proxies, open: Mutex::default() }
     }
 
     /// Accepts until told to stop, then lets the requests in hand end.
@@ -166,15 +183,22 @@ impl Gate {
         place: Place,
         stop: watch::Receiver<bool>,
     ) {
-        let _place = place;
         let _ = stream.set_nodelay(true); // only a matter of speed
-        match &self.tls {
-            None => self.talk(stream, peer, stop).await,
-            Some(tls) => {
-                if let Ok(Ok(stream)) = timeout(Duration::from_secs(HANDSHAKE_S), tls.accept(stream)).await {
-                    self.talk(stream, peer, stop).await;
-                }
+        let (web, platform) = match &self.behind {
+            Behind::Plain => {
+                self.talk(stream, peer, ByClaim(false), stop).await;
+                return drop(place);
             }
+            Behind::Both(web, platform) => (Some(web), platform),
+            Behind::Devices(platform) => (None, platform),
+        };
+        match timeout(Duration::from_secs(HANDSHAKE_S), handshake(stream, web, platform)).await {
+            Ok(Some(Agreed::Link(stream))) => platform.clone().welcome(*stream, place).await,
+            Ok(Some(Agreed::Web(stream, by_claim))) => {
+                self.talk(*stream, peer, by_claim, stop).await;
+                drop(place);
+            }
+            Ok(None) | Err(_) => {}
         }
     }
 
@@ -182,12 +206,14 @@ impl Gate {
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
+        by_claim: ByClaim,
         mut stop: watch::Receiver<bool>,
     ) {
         let service = hyper::service::service_fn(|request: Request<Incoming>| {
             let requester = Requester(self.requester(&request, peer.ip().to_canonical()));
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(requester);
+            request.extensions_mut().insert(by_claim);
             self.router.clone().oneshot(request)
         });
         let connection = hyper::server::conn::http1::Builder::new()
@@ -219,8 +245,43 @@ impl Gate {
     }
 }
 
+/// What a connection is for, once TLS is agreed.
+enum Agreed {
+    Link(Box<TlsStream<TcpStream>>),
+    Web(Box<TlsStream<TcpStream>>, ByClaim),
+}
+
+/// TLS for browsers or for devices, as the first message of the other side says by ALPN: a browser is
+/// never asked for a certificate.
+async fn handshake(
+    stream: TcpStream,
+    web: Option<&Arc<rustls::ServerConfig>>,
+    platform: &Platform,
+) -> Option<Agreed> {
+    let begun = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
+    let offers = |name: &[u8]| {
+        begun.client_hello().alpn().is_some_and(|mut offered| offered.any(|other| other == name))
+    };
+    if offers(ALPN) {
+        match begun.into_stream(platform.tls.link.clone()).await {
+            Ok(stream) => Some(Agreed::Link(Box::new(stream))),
+            Err(error) => {
+                tracing::debug!(%error, "a device's TLS handshake failed");
+                Metrics::count(&platform.metrics.failed, "tls");
+                None
+            }
+        }
+    } else if offers(ENROL_ALPN) {
+        let stream = begun.into_stream(platform.tls.enrol.clone()).await.ok()?;
+        Some(Agreed::Web(Box::new(stream), ByClaim(true)))
+    } else {
+        let stream = begun.into_stream(web?.clone()).await.ok()?;
+        Some(Agreed::Web(Box::new(stream), ByClaim(false)))
+    }
+}
+
 /// A connection's place in the count.
-struct Place {
+pub(crate) struct Place {
     gate: Arc<Gate>,
     from: u128,
 }
@@ -245,7 +306,7 @@ mod tests {
     #[test]
     fn a_subscriber_with_many_addresses_has_no_more_connections_than_one_with_one() {
         let proxy: IpAddr = "2001:db8:9::1".parse().unwrap();
-        let gate = Arc::new(Gate::new(Router::new(), None, vec![proxy]));
+        let gate = Arc::new(Gate::new(Router::new(), Behind::Plain, vec![proxy]));
         let admit = |text: String| gate.clone().admit(SocketAddr::new(text.parse().unwrap(), 50_000));
         let places: Vec<_> =
             (1..=CONNECTIONS_EACH_MAX).map(|at| admit(format!("2001:db8::{at:x}")).unwrap()).collect();

@@ -3,7 +3,7 @@
 use super::{Stop, Web, accept::Requester, body};
 use crate::{
     relay::Shown,
-    store::{MailRow, MailState, RESEND_AFTER_S, Reason, TRANSMISSIONS_MAX},
+    store::{MailState, RESEND_AFTER_S, Reason, TRANSMISSIONS_MAX},
 };
 use axum::{
     Json,
@@ -94,18 +94,11 @@ fn purpose_name(purpose: Purpose) -> &'static str {
     }
 }
 
-/// One state for all mails of a request: the best news first, then what is still open.
-fn overall(mails: &[MailRow]) -> Option<&MailRow> {
-    [MailState::Accepted, MailState::Queued, MailState::Bounced, MailState::Failed]
-        .into_iter()
-        .find_map(|state| mails.iter().find(|mail| mail.state == state))
-}
-
 impl Body {
     pub(super) fn of(shown: &Shown, now_s: i64) -> Self {
         let request = &shown.request;
         let inside = shown.inside.as_ref();
-        let best = overall(&request.mails);
+        let best = request.mail();
         let can_arrive = request.mails.iter().any(|mail| mail.transmissions < TRANSMISSIONS_MAX);
         let open = request.mails.iter().any(|mail| mail.state == MailState::Queued);
         let possible = inside.is_some() && request.resent_at_s.is_none() && can_arrive && !open;

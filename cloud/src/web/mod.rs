@@ -3,7 +3,9 @@
 pub mod accept;
 mod api;
 mod assets;
+mod devices;
 mod openapi;
+pub mod operators;
 mod pages;
 mod problem;
 
@@ -11,6 +13,7 @@ use crate::{
     clock::Clock,
     config::Config,
     limits::Requesters,
+    platform::Platform,
     relay::{Refusal, Relay, Shown},
     store::RequestId,
 };
@@ -24,6 +27,7 @@ use axum::{
     routing::{get, post},
 };
 use latchkey_look::Catalogue;
+use latchkey_protocol::platform::TIME_PATH;
 use problem::Problem;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
@@ -47,6 +51,8 @@ pub struct Web {
     pub lookers: Arc<Requesters>,
     /// The sender's name and the host.
     pub config: Arc<Config>,
+    /// Who is connected.
+    pub platform: Arc<Platform>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -69,6 +75,12 @@ enum Stop {
     Method,
     /// Took too long.
     Slow,
+    /// A claim that allows nothing.
+    NoClaim,
+    /// The serial has an identity.
+    SignedBefore,
+    /// Something of ours failed.
+    Ours,
 }
 
 impl From<Refusal> for Stop {
@@ -84,15 +96,19 @@ impl Web {
             .map_err(|retry_after_s| Stop::TooMany { retry_after_s })
     }
 
+    fn allow_look(&self, requester: Requester) -> Result<(), Stop> {
+        self.lookers
+            .ask(requester.0, self.clock.now_s())
+            .map_err(|retry_after_s| Stop::TooMany { retry_after_s })
+    }
+
     /// A request's state. Each look opens its sealed bytes, so looking has a rate of its own.
     async fn look(
         &self,
         requester: Requester,
         path: Result<Path<String>, PathRejection>,
     ) -> Result<Shown, Stop> {
-        self.lookers
-            .ask(requester.0, self.clock.now_s())
-            .map_err(|retry_after_s| Stop::TooMany { retry_after_s })?;
+        self.allow_look(requester)?;
         Ok(self.relay.show(id(path)?).await?)
     }
 
@@ -132,6 +148,8 @@ pub fn router(web: Web) -> Router {
         .route("/api/v1/relay", post(api::submit))
         .route("/api/v1/relay/{id}", get(api::show))
         .route("/api/v1/relay/{id}/resend", post(api::resend))
+        .route(TIME_PATH, get(devices::time))
+        .route("/api/v1/enrolment", post(devices::enrol))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(api::health))
         .route("/assets/{hash}/{name}", get(assets::file))

@@ -23,20 +23,20 @@ use latchkey_look::{Catalogue, Icon};
 use serde::Deserialize;
 
 /// What every page has.
-struct Frame<'a> {
+pub(super) struct Frame<'a> {
     say: &'a Catalogue,
-    title: String,
-    host: String,
+    pub(super) title: String,
+    pub(super) host: String,
     /// Seconds after which a page without JavaScript looks again.
-    refresh_s: Option<u32>,
+    pub(super) refresh_s: Option<u32>,
 }
 
 impl Frame<'_> {
-    fn say(&self, key: &str) -> String {
+    pub(super) fn say(&self, key: &str) -> String {
         self.say.say(key)
     }
 
-    fn icon(&self, name: &str) -> &'static str {
+    pub(super) fn icon(&self, name: &str) -> &'static str {
         match name {
             "key" => Icon::Key,
             "mail" => Icon::Mail,
@@ -47,7 +47,7 @@ impl Frame<'_> {
         .svg()
     }
 
-    fn asset(&self, name: &str) -> String {
+    pub(super) fn asset(&self, name: &str) -> String {
         assets::path(name)
     }
 }
@@ -94,7 +94,7 @@ struct Refused<'a> {
 }
 
 impl Web {
-    fn frame(&self, title_key: &str) -> Frame<'_> {
+    pub(super) fn frame(&self, title_key: &str) -> Frame<'_> {
         Frame {
             say: &self.say,
             title: self.say.say(title_key),
@@ -104,7 +104,8 @@ impl Web {
     }
 }
 
-fn page(status: StatusCode, template: &impl Template) -> Response {
+/// Draws a page.
+pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(text) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response(),
         Err(error) => {

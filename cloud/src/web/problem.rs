@@ -50,6 +50,9 @@ fn class(stop: &Stop) -> (StatusCode, &'static str, Option<i64>) {
         Stop::NoPage => (StatusCode::NOT_FOUND, "not-found", None),
         Stop::Method => (StatusCode::METHOD_NOT_ALLOWED, "method", None),
         Stop::Slow => (StatusCode::REQUEST_TIMEOUT, "timeout", None),
+        Stop::NoClaim => (StatusCode::FORBIDDEN, "no-claim", None),
+        Stop::SignedBefore => (StatusCode::CONFLICT, "signed-before", None),
+        Stop::Ours => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Some(10)),
     }
 }
 

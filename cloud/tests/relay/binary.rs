@@ -70,6 +70,12 @@ impl Binary {
         Self { child, address, log }
     }
 
+    /// Where it listens for devices.
+    pub fn devices(&self) -> SocketAddr {
+        let line = self.log.until(|line| line.contains("listening for devices address="));
+        line.split("address=").nth(1).unwrap().trim().parse().unwrap()
+    }
+
     pub async fn relay(&self, digits: &str) -> Answer {
         let body = serde_json::json!({ "sealed": digits }).to_string();
         post(self.address, "/api/v1/relay", "application/json", body.as_bytes()).await

@@ -114,12 +114,12 @@ async fn a_mail_that_comes_back_is_told() {
         report.replace(&from, "bounces+00000000000000000000000000000000@example.org"),
     )
     .unwrap();
-    let store = &*cloud.running.as_ref().unwrap().relay.store;
-    assert_eq!(bounce::look(&folder, store).await.unwrap(), 0, "a forged report finds nothing");
+    let relay = &*cloud.running.as_ref().unwrap().relay;
+    assert_eq!(bounce::look(&folder, relay).await.unwrap(), 0, "a forged report finds nothing");
     assert_eq!(cloud.show(&id).await["mail"]["state"], "accepted");
     std::fs::write(folder.join("new/2"), report).unwrap();
     // The service looks by itself too: whoever is first marks it.
-    bounce::look(&folder, store).await.unwrap();
+    bounce::look(&folder, relay).await.unwrap();
     let shown = cloud.past(&id, "accepted").await;
     assert_eq!(
         (&shown["mail"]["state"], &shown["mail"]["reason"]),

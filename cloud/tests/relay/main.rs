@@ -4,9 +4,13 @@
 
 mod binary;
 mod doors;
+mod enrolment;
 mod faults;
 mod flow;
 mod forms;
+mod link;
+mod link_bad;
+mod link_flow;
 mod refusals;
 mod smtp;
 mod submission;

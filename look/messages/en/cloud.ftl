@@ -107,3 +107,22 @@ refusal-method = This address does not take that kind of request
 refusal-method-detail = See /api/v1/openapi.json.
 refusal-timeout = The request took too long
 refusal-timeout-detail = The connection may be slow. Nothing was sent; please try again.
+refusal-no-claim = This claim code cannot be used
+refusal-no-claim-detail = It may be mistyped, over, used before, or meant for another recorder. Nothing was changed. Ask for a new one where it came from.
+refusal-signed-before = This recorder is registered here already
+refusal-signed-before-detail = Nothing was changed. Whoever runs this service can withdraw the old registration; then the claim code works.
+
+# For those who run the service.
+operators-title = Recorders online
+operators-heading = Recorders online
+operators-fleet = Now
+operators-online = Online
+operators-offline = Offline
+operators-revoked = Registration withdrawn
+operators-as-of = As of
+operators-day = Online in the last 24 hours
+operators-most = At most:
+operators-least = At least:
+operators-gone = Went offline last
+operators-none-gone = No recorder that was online has gone.
+operators-metrics = Counts for monitoring

@@ -5,7 +5,13 @@ use ed25519_dalek::VerifyingKey;
 use latchkey_protocol::{Handle, Mode};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-const COLUMNS: &str = "handle, serial, model, public_key, psk, signed_at_s, revoked_at_s";
+pub(super) const COLUMNS: [&str; 7] =
+    ["handle", "serial", "model", "public_key", "psk", "signed_at_s", "revoked_at_s"];
+
+/// The columns that [`read`] reads first, out of a table of that name.
+pub(super) fn columns(table: &str) -> String {
+    COLUMNS.map(|column| format!("{table}.{column}")).join(", ")
+}
 
 pub(super) fn add(c: &Connection, device: &Device, replace: bool) -> Result<AddDevice, StoreError> {
     let serial = &device.serial;
@@ -48,17 +54,19 @@ pub(super) fn revoke(c: &Connection, which: &str, now_s: i64) -> Result<Option<H
 }
 
 pub(super) fn all(c: &Connection) -> Result<Vec<Device>, StoreError> {
-    let mut statement = c.prepare(&format!("SELECT {COLUMNS} FROM device ORDER BY serial, signed_at_s"))?;
+    let mut statement =
+        c.prepare(&format!("SELECT {} FROM device ORDER BY serial, signed_at_s", columns("device")))?;
     let rows = statement.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn find(c: &Connection, handle: Handle) -> Result<Option<Device>, StoreError> {
-    let mut statement = c.prepare_cached(&format!("SELECT {COLUMNS} FROM device WHERE handle = ?"))?;
+    let mut statement =
+        c.prepare_cached(&format!("SELECT {} FROM device WHERE handle = ?", columns("device")))?;
     Ok(statement.query_row([handle.0], read).optional()?)
 }
 
-fn read(row: &Row<'_>) -> Result<Device, rusqlite::Error> {
+pub(super) fn read(row: &Row<'_>) -> Result<Device, rusqlite::Error> {
     let key = VerifyingKey::from_bytes(&row.get(3)?).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Blob, Box::new(error))
     })?;

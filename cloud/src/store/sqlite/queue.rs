@@ -7,7 +7,7 @@ use crate::{
         Request, RequestId, Resend, StoreError, TRANSMISSIONS_MAX, Use,
     },
 };
-use latchkey_protocol::{Door, Purpose};
+use latchkey_protocol::{Door, Handle, Purpose};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Requests are remembered this long after they are over, so that an old link still has an answer.
@@ -124,10 +124,14 @@ fn spend(c: &Connection, uses: &[Use], now_s: i64) -> Result<Option<(Limit, i64)
 
 pub(super) fn request(c: &Connection, id: RequestId) -> Result<Option<Request>, StoreError> {
     let row = c
-        .prepare_cached("SELECT sealed, received_at_s, expires_at_s, resent_at_s FROM request WHERE id = ?")?
-        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .prepare_cached(
+            "SELECT sealed, received_at_s, expires_at_s, resent_at_s, handle FROM request WHERE id = ?",
+        )?
+        .query_row([id.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, Handle(row.get(4)?)))
+        })
         .optional()?;
-    let Some((sealed, received_at_s, expires_at_s, resent_at_s)) = row else { return Ok(None) };
+    let Some((sealed, received_at_s, expires_at_s, resent_at_s, handle)) = row else { return Ok(None) };
     let mut mails = c.prepare_cached(
         "SELECT state, reason, attempts, transmissions FROM mail WHERE request = ? ORDER BY recipient",
     )?;
@@ -140,7 +144,7 @@ pub(super) fn request(c: &Connection, id: RequestId) -> Result<Option<Request>, 
         })
     })?;
     let mails = mails.collect::<Result<_, _>>()?;
-    Ok(Some(Request { id, sealed, received_at_s, expires_at_s, resent_at_s, mails }))
+    Ok(Some(Request { id, handle, sealed, received_at_s, expires_at_s, resent_at_s, mails }))
 }
 
 pub(super) fn resend(c: &Connection, id: RequestId, uses: &[Use], now_s: i64) -> Result<Resend, StoreError> {
@@ -201,6 +205,7 @@ pub(super) fn claim(
             read.query_row([request], |row| Ok((row.get(0)?, row.get(1)?)))?;
         claims.push(Claim {
             mail,
+            request: RequestId(request),
             attempt,
             sealed: sealed.unwrap_or_default(),
             recipient,
@@ -241,12 +246,17 @@ pub(super) fn next_due(c: &Connection) -> Result<Option<i64>, StoreError> {
     Ok(c.prepare_cached("SELECT min(due_at_s) FROM mail WHERE state = 0")?.query_row([], |row| row.get(0))?)
 }
 
-pub(super) fn bounce(c: &Connection, token: MailToken, reason: Reason) -> Result<bool, StoreError> {
-    let changed = c.execute(
-        "UPDATE mail SET state = 2, reason = ? WHERE token = ? AND state = 1",
-        params![number(&REASONS, &reason), token.0],
-    )?;
-    Ok(changed == 1)
+pub(super) fn bounce(
+    c: &Connection,
+    token: MailToken,
+    reason: Reason,
+) -> Result<Option<RequestId>, StoreError> {
+    let request = c
+        .prepare_cached(
+            "UPDATE mail SET state = 2, reason = ? WHERE token = ? AND state = 1 RETURNING request",
+        )?
+        .query_row(params![number(&REASONS, &reason), token.0], |row| row.get(0));
+    Ok(request.optional()?.map(RequestId))
 }
 
 pub(super) fn tidy(c: &Connection, now_s: i64) -> Result<(), StoreError> {
