@@ -70,7 +70,8 @@ async fn prepare(options: &HashMap<&str, &str>) {
             let key = SigningKey::from_bytes(&draw());
             let request = IdentityRequest::new(&key, &format!("FLEET-{n}"), "Recorder 8").unwrap();
             let request = serde_json::to_vec(&request).unwrap();
-            let file = factory.sign(&*store, &request, SignOptions::default(), WallClock.now_s()).await.unwrap();
+            let file =
+                factory.sign(&*store, &request, SignOptions::default(), WallClock.now_s()).await.unwrap();
             Recorder { file, key: key.to_bytes() }
         });
     }
@@ -80,8 +81,7 @@ async fn prepare(options: &HashMap<&str, &str>) {
 
 async fn run(options: &HashMap<&str, &str>) {
     let number = |name: &str| options.get(name).map_or(0, |text| text.parse::<u64>().unwrap());
-    let recorders: Vec<Recorder> =
-        serde_json::from_slice(&fs::read(options["fleet"]).unwrap()).unwrap();
+    let recorders: Vec<Recorder> = serde_json::from_slice(&fs::read(options["fleet"]).unwrap()).unwrap();
     let address: SocketAddr = options["address"].parse().unwrap();
     let pid = number("pid");
     let count = recorders.len() as u64;

@@ -26,7 +26,7 @@ use crate::{
     config::Config,
     factory::{Factory, FactoryError},
     relay::{Refusal, Relay},
-    store::{RequestId, fleet::Transition},
+    store::RequestId,
 };
 use latchkey_protocol::{
     Handle,
@@ -107,16 +107,14 @@ impl Platform {
     fn came(&self, session: &Session) {
         self.metrics.registered.inc();
         self.metrics.connected.inc();
-        self.presence.moved(session.arrival(self.clock().now_s()));
+        self.presence.moved(session.moved(true, self.clock().now_s()));
     }
 
     fn left(&self, session: &Arc<Session>, end: End) {
         self.metrics.connected.dec();
         Metrics::count(&self.metrics.ended, end.word());
         if self.sessions.leave(session) {
-            let at_s = self.clock().now_s();
-            let (handle, version) = (session.handle, String::new());
-            self.presence.moved(Transition { handle, online: false, at_s, version });
+            self.presence.moved(session.moved(false, self.clock().now_s()));
         }
         tracing::debug!(handle = %session.handle, why = end.word(), "a device is gone");
     }

@@ -100,7 +100,7 @@ impl Platform {
         if !store.keep_node(self.presence.node, now_s, now_s + LEASE_S).await? {
             tracing::warn!("the lease had ended: telling anew who is connected");
             for session in self.sessions.all() {
-                self.presence.lock().entry(session.handle).or_insert_with(|| session.arrival(now_s));
+                self.presence.lock().entry(session.handle).or_insert_with(|| session.moved(true, now_s));
             }
         }
         Ok(())

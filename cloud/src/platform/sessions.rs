@@ -93,9 +93,9 @@ impl Session {
         })
     }
 
-    /// That the device is online.
-    pub fn arrival(&self, at_s: i64) -> Transition {
-        Transition { handle: self.handle, online: true, at_s, version: self.version.clone().into() }
+    /// That the device came, or went.
+    pub fn moved(&self, online: bool, at_s: i64) -> Transition {
+        Transition { handle: self.handle, online, at_s, version: self.version.clone().into() }
     }
 
     /// Has something done by the session's own task.

@@ -30,7 +30,7 @@ pub struct Transition {
     pub online: bool,
     /// When.
     pub at_s: i64,
-    /// The version of its software; empty when it went.
+    /// The version of its software.
     pub version: String,
 }
 

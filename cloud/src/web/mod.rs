@@ -27,7 +27,6 @@ use axum::{
     routing::{get, post},
 };
 use latchkey_look::Catalogue;
-use latchkey_protocol::platform::TIME_PATH;
 use problem::Problem;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
@@ -148,7 +147,7 @@ pub fn router(web: Web) -> Router {
         .route("/api/v1/relay", post(api::submit))
         .route("/api/v1/relay/{id}", get(api::show))
         .route("/api/v1/relay/{id}/resend", post(api::resend))
-        .route(TIME_PATH, get(devices::time))
+        .route("/api/v1/time", get(devices::time))
         .route("/api/v1/enrolment", post(devices::enrol))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(api::health))

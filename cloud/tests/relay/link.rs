@@ -9,6 +9,7 @@ use latchkey_protocol::{
     platform::{ALPN, Capabilities, FromCloud, FromDevice, PATH, Register, Registered, SUBPROTOCOL, Sealed},
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -78,13 +79,15 @@ impl Recorder {
             CertificateDer::pem_slice_iter(self.file.certificate.as_bytes()).map(Result::unwrap).collect();
         let key = self.key.to_pkcs8_der().unwrap();
         let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into();
+        // Whether they belong together is for the cloud to find out.
+        let certified =
+            CertifiedKey::new(chain, rustls::crypto::ring::sign::any_supported_type(&key).unwrap());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .unwrap();
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         tls.alpn_protocols = vec![ALPN.to_vec()];
         tls
     }

@@ -10,7 +10,8 @@ use latchkey_cloud::{bounce, clock::draw, keys};
 use latchkey_protocol::{
     Code, Handle, Message as Kind, NoticeEvent,
     platform::{
-        FromCloud, FromDevice, MailReason, MailState, MailStatus, Nonce, Problem, RelayId, SignedTime, close,
+        FromCloud, FromDevice, MailReason, MailState, MailStatus, Nonce, Problem, RelayId, SignedTime,
+        TIME_PATH, close,
     },
 };
 use std::sync::{
@@ -255,7 +256,7 @@ async fn the_time_is_signed_for_whoever_asks() {
     let cloud = cloud().await;
     let recorder = Recorder::new(&cloud, "LK-1").await;
     let nonce = Nonce(draw());
-    let answer = get(cloud.address(), &format!("/api/v1/time?nonce={nonce}")).await;
+    let answer = get(cloud.address(), &format!("{TIME_PATH}?nonce={nonce}")).await;
     let time: SignedTime = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(time.verify(&recorder.file.signing_keys, nonce), Some(START_S));
     assert_eq!(time.verify(&recorder.file.signing_keys, Nonce(draw())), None);

@@ -46,14 +46,14 @@ pub(super) fn move_devices(c: &Connection, node: NodeId, moves: &[Transition]) -
          version = excluded.version",
     )?;
     // A device that has come to another node meanwhile is not gone.
-    let mut went =
-        c.prepare_cached("UPDATE presence SET node = NULL, changed_at_s = ? WHERE handle = ? AND node = ?")?;
+    let mut went = c.prepare_cached(
+        "INSERT INTO presence (handle, node, changed_at_s, version) VALUES (?1, NULL, ?3, ?4)
+         ON CONFLICT DO UPDATE SET node = NULL, changed_at_s = excluded.changed_at_s,
+         version = excluded.version WHERE presence.node = ?2 OR presence.node IS NULL",
+    )?;
     for change in moves {
-        if change.online {
-            came.execute(params![change.handle.0, node.0, change.at_s, change.version])?;
-        } else {
-            went.execute(params![change.at_s, change.handle.0, node.0])?;
-        }
+        let statement = if change.online { &mut came } else { &mut went };
+        statement.execute(params![change.handle.0, node.0, change.at_s, change.version])?;
     }
     Ok(())
 }

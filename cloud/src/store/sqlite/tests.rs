@@ -2,6 +2,7 @@
 use super::*;
 use crate::store::{Limit, MailState, TRANSMISSIONS_MAX};
 use latchkey_protocol::{Door, Life, Purpose};
+use std::os::unix::fs::PermissionsExt;
 
 struct File(std::path::PathBuf);
 
@@ -100,6 +101,10 @@ fn a_file_that_is_not_ours_is_left_alone() {
     assert!(matches!(Sqlite::open(&file.0), Err(StoreError::Foreign)));
     file.remove();
     std::fs::write(&file.0, [b'x'; 8192]).unwrap();
+    let mode = |bits| std::fs::set_permissions(&file.0, PermissionsExt::from_mode(bits)).unwrap();
+    mode(0o640);
+    assert!(matches!(Sqlite::open(&file.0), Err(StoreError::Open(_))), "others can read it");
+    mode(0o600);
     assert!(matches!(Sqlite::open(&file.0), Err(StoreError::Damaged(_))));
     assert_eq!(std::fs::read(&file.0).unwrap(), [b'x'; 8192]);
 }
