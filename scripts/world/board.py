@@ -96,6 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("image", "run", "test", "cuts"))
     parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--panel", type=Path, help="the local screen's program, if the board is to have it")
     parser.add_argument("--programs", type=Path, help="where latchkey-cloud is")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--window", action="store_true", help="show the screen in a window, not over VNC")
@@ -103,7 +104,7 @@ def main() -> int:
     options = parser.parse_args()
     kept = options.dir.resolve()
     folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what in ("test", "cuts") else kept
-    image = Image(kept, options.program.resolve())
+    image = Image(kept, options.program.resolve(), options.panel and options.panel.resolve())
     try:
         match options.what:
             case "image":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from check import Check
 from contract import Broken
-from world import Trouble, World
+from world import TOP, Trouble, World
 
 
 def say(text: str = ""):
@@ -19,9 +19,19 @@ def say(text: str = ""):
     print(text, flush=True)
 
 
+def leave_socket(world: World):
+    """Where `latchkey-panel` looks for the recorder of a demo: its socket is inside of the recorder's boot."""
+    assert world.recorder.boot is not None
+    place = TOP / "target/demo/console.socket"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(world.recorder.boot.path(world.recorder.runtime / "console.socket"))
+
+
 def for_a_person(world: World):
     """Leaves it running until Ctrl-C."""
     recorder = world.recorder
+    leave_socket(world)
     say(
         f"""
   recorder      {recorder.address}
@@ -37,6 +47,8 @@ def for_a_person(world: World):
   3. Sign out, and follow "Forgot password?" as far as the QR code. This machine is your phone,
      too: open the QR code's link at the cloud, and tap "Send the code".
   4. Read the code on the mail page, type it at the recorder, and choose a new password.
+
+  The recorder's own screen, in a window: cargo run -p latchkey-panel
 """
     )
     commands = {"c": "crash the recorder's daemon (kill -9) and start it again"}
@@ -56,6 +68,7 @@ def for_a_person(world: World):
             say("  crashed, and started again: a pending code is still valid")
         elif command.strip() == "r" and recorder.can_reboot:
             recorder.reboot()
+            leave_socket(world)
             say("  rebooted: a pending code is dead")
 
 

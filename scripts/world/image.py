@@ -29,9 +29,9 @@ DATA_MIB = 32
 class Image:
     """Kernel and initramfs, below one folder."""
 
-    def __init__(self, folder: Path, program: Path):
+    def __init__(self, folder: Path, program: Path, panel: Path | None = None):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.program = folder, program
+        self.folder, self.program, self.panel = folder, program, panel
         self.log = folder / "image.log"
         self.initramfs = folder / "initramfs.gz"
         self.system = folder / "system"
@@ -96,9 +96,13 @@ class Image:
             (root / f"lib/modules/order.{machine}").write_text("".join(f"{name}\n" for name in order))
         shutil.copy(TOP / "board/qemu/inittab", root / "etc/inittab")
         shutil.copy(TOP / "board/qemu/rcS", root / "etc/init.d/rcS")
-        (root / "etc/init.d/rcS").chmod(0o755)
+        shutil.copy(TOP / "board/qemu/panel", root / "etc/init.d/panel")
+        for script in ("rcS", "panel"):
+            (root / "etc/init.d" / script).chmod(0o755)
         shutil.copytree(TOP / "board", root / "etc/latchkey", ignore=shutil.ignore_patterns("qemu", "service"))
         shutil.copy(self.program, root / "usr/sbin/latchkeyd")
+        if self.panel is not None:
+            shutil.copy(self.panel, root / "usr/sbin/latchkey-panel")
         names = "\0".join(sorted(str(path.relative_to(root)) for path in root.rglob("*")))
         command = ["cpio", "--create", "--format=newc", "--owner=0:0", "--null", "--quiet"]
         packed = subprocess.run(command, input=names.encode(), cwd=root, capture_output=True, check=True).stdout

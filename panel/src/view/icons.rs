@@ -2,14 +2,25 @@
 
 use kurbo::{BezPath, Circle, PathEl, RoundedRect, Shape};
 use latchkey_look::Icon;
+use std::sync::LazyLock;
 
 /// The side of an icon's own square.
 pub(super) const SIDE: f32 = 24.0;
 /// How far a curve may be off, of that side.
 const TOLERANCE: f64 = 0.04;
 
+/// Lines through points.
+type Lines = Vec<Vec<[f32; 2]>>;
+
+static LINES: LazyLock<Vec<(Icon, Lines)>> =
+    LazyLock::new(|| Icon::ALL.into_iter().map(|icon| (icon, read(icon))).collect());
+
 /// The lines of an icon, in a square of [`SIDE`].
-pub(super) fn lines(icon: Icon) -> Vec<Vec<[f32; 2]>> {
+pub(super) fn lines(icon: Icon) -> &'static [Vec<[f32; 2]>] {
+    LINES.iter().find(|(known, _)| *known == icon).map_or(&[], |(_, lines)| lines)
+}
+
+fn read(icon: Icon) -> Lines {
     let mut lines = Vec::new();
     for element in icon.svg().split('<').skip(1) {
         let number =
@@ -62,7 +73,7 @@ mod tests {
             let lines = lines(icon);
             let shapes = icon.svg().matches(['<']).count() - 2;
             assert!(lines.len() >= shapes, "{icon:?}");
-            for [x, y] in lines.into_iter().flatten() {
+            for &[x, y] in lines.iter().flatten() {
                 assert!((0.0..=SIDE).contains(&x) && (0.0..=SIDE).contains(&y), "{icon:?}: {x} {y}");
             }
         }

@@ -70,7 +70,7 @@ impl Kit<'_> {
     }
 
     pub(super) fn qr(&mut self, ui: &mut Ui) {
-        let Some(live) = self.state.challenge.clone() else { return };
+        let Some(live) = self.state.challenge.as_ref() else { return };
         let width = ui.available_width();
         let two = width >= 640.0;
         // A phone reads it from a distance of ten times its side: the larger the better.
@@ -82,7 +82,7 @@ impl Kit<'_> {
         self.told(ui);
         if two {
             let side =
-                (width * 0.46).min(room.max(300.0) - if room > 500.0 { 130.0 } else { 0.0 }).min(520.0);
+                (width * 0.43).min(room.max(300.0) - if room > 500.0 { 130.0 } else { 0.0 }).min(520.0);
             let top = ui.cursor().min;
             let left = Rect::from_min_size(top, vec2(side, 0.0));
             let right = Rect::from_min_size(
@@ -94,15 +94,15 @@ impl Kit<'_> {
             let mut below =
                 ui.new_child(egui::UiBuilder::new().max_rect(left.with_max_y(f32::INFINITY)).id_salt("left"));
             below.spacing_mut().item_spacing = vec2(space(3), space(3));
-            self.code_picture(&mut below, &live, side);
+            self.code_picture(&mut below, live, side);
             self.qr_buttons(&mut below, room <= 500.0);
-            self.qr_words(&mut beside, &live);
+            self.qr_words(&mut beside, live);
             let height = beside.min_rect().height().max(below.min_rect().height());
             ui.allocate_exact_size(vec2(width, height), Sense::hover());
         } else {
-            self.code_picture(ui, &live, width.min(420.0));
+            self.code_picture(ui, live, width.min(420.0));
             self.qr_buttons(ui, false);
-            self.qr_words(ui, &live);
+            self.qr_words(ui, live);
         }
     }
 
@@ -204,14 +204,14 @@ impl Kit<'_> {
 
     /// The code alone, for a phone on the other side of the room.
     pub(super) fn qr_large(&mut self, ui: &mut Ui, all: Rect) {
-        let Some(live) = self.state.challenge.clone() else { return };
+        let Some(live) = self.state.challenge.as_ref() else { return };
         ui.painter().rect_filled(all, CornerRadius::ZERO, Color32::WHITE);
         let wide = all.width() > all.height() + 200.0;
         let side =
             if wide { all.height() } else { all.width().min(all.height() - TOUCH - 2.0 * space(4) - 30.0) };
         let left = if wide { 0.0 } else { (all.width() - side) / 2.0 };
         let place = Rect::from_min_size(all.min + vec2(left, 0.0), vec2(side, side));
-        self.within(ui, place, |kit, ui| kit.code_picture(ui, &live, side));
+        self.within(ui, place, |kit, ui| kit.code_picture(ui, live, side));
         let text = format!("{}  {}", live.challenge.tag, live.challenge.cloud_host);
         let label = self.say("back");
         let corner = if wide {
@@ -233,7 +233,7 @@ impl Kit<'_> {
         self.title(ui, "code-title");
         self.progress(ui, 0);
         self.told(ui);
-        let Some(live) = self.state.challenge.clone() else { return };
+        let Some(live) = self.state.challenge.as_ref() else { return };
         let emails = words::listed(self.words, &live.challenge.masked_emails);
         let args = [("tag", live.challenge.tag.as_str().into()), ("emails", emails.as_str().into())];
         let lead = self.words.say_with("code-lead", &args);

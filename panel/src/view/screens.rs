@@ -44,7 +44,8 @@ fn framed(ui: &mut Ui, kit: &mut Kit<'_>, all: Rect) {
     let (body, below) = rest.split_top_bottom_at_y(rest.bottom() - keys);
     let wide = matches!(kit.state.screen, Screen::Qr) && body.width() >= 760.0;
     kit.within(ui, body, |kit, ui| {
-        let scroll = ScrollArea::vertical().id_salt(kit.state.screen.name()).auto_shrink(false);
+        let scroll =
+            ScrollArea::vertical().id_salt(kit.state.screen.name()).auto_shrink(false).animated(false);
         scroll.show(ui, |ui| {
             let outer = if body.height() < 500.0 { space(4) } else { space(6) };
             let side = if body.width() < 700.0 { space(4) } else { space(5) };
