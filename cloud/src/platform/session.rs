@@ -58,7 +58,7 @@ pub(super) async fn run(mut link: Box<Link>, session: Arc<Session>, platform: Ar
     let end = talk.until_end().await;
     platform.left(&session, end);
     if let Some(code) = end.close_code() {
-        say_goodbye(&mut link, code, end.word()).await;
+        Box::pin(say_goodbye(&mut link, code, end.word())).await;
     }
 }
 
@@ -91,11 +91,13 @@ impl Talk<'_> {
                 frame = self.link.next() => match frame {
                     None => Err(End::Gone),
                     Some(Err(error)) => Err(end_of(&error)),
-                    Some(Ok(frame)) => self.heard(frame).await,
+                    Some(Ok(Message::Text(text))) => Box::pin(self.said(text)).await,
+                    Some(Ok(frame)) => self.heard(&frame),
                 },
+                // In boxes, as all that is seldom: a connection that is idle holds no place for it.
                 post = self.session.next() => match post {
-                    Post::Frame(text) => self.send(Message::text(text)).await,
-                    Post::Ping => self.send(Message::Ping(Default::default())).await,
+                    Post::Frame(text) => Box::pin(self.send(Message::text(text))).await,
+                    Post::Ping => Box::pin(self.send(Message::Ping(Default::default()))).await,
                     Post::End(end) => Err(end),
                 },
             };
@@ -113,7 +115,7 @@ impl Talk<'_> {
         }
     }
 
-    async fn heard(&mut self, frame: Message) -> Result<(), End> {
+    fn heard(&mut self, frame: &Message) -> Result<(), End> {
         let now_ms = self.platform.clock().up_ms();
         self.session.heard(now_ms);
         match frame {
@@ -130,16 +132,20 @@ impl Talk<'_> {
                 }
             }
             Message::Close(_) => Err(End::Gone),
-            Message::Binary(_) | Message::Frame(_) => Err(End::Malformed),
-            Message::Text(_) if !self.messages.take(1, now_ms) => Err(End::TooMany),
-            Message::Text(text) => match FromDevice::parse(&text) {
-                Ok(message) => {
-                    let answer = self.answer(message).await?;
-                    self.send(Message::text(answer.to_frame())).await
-                }
-                Err(_) => Err(End::Malformed),
-            },
+            Message::Text(_) | Message::Binary(_) | Message::Frame(_) => Err(End::Malformed),
         }
+    }
+
+    /// A message, and its answer.
+    async fn said(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        let now_ms = self.platform.clock().up_ms();
+        self.session.heard(now_ms);
+        if !self.messages.take(1, now_ms) {
+            return Err(End::TooMany);
+        }
+        let message = FromDevice::parse(&text).map_err(|_| End::Malformed)?;
+        let answer = self.answer(message).await?;
+        self.send(Message::text(answer.to_frame())).await
     }
 
     async fn answer(&mut self, message: FromDevice) -> Result<FromCloud, End> {
