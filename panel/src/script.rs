@@ -5,10 +5,9 @@
 //! `see TEXT`, `controls`, `picture FILE`, `size WxH`, `quit`. A control is named as a person calls it.
 
 use crate::{
-    api::Request,
     clock::Moment,
     panel::Panel,
-    state::{Event, Link},
+    state::Link,
     text::Edit,
     view::{Control, Go, Input},
 };
@@ -74,14 +73,8 @@ fn command(panel: &mut Panel, word: &str, rest: &str) -> Result<String, String> 
         "told" => return Ok(told(panel)),
         "controls" => return Ok(controls(panel.session.controls())),
         "picture" => picture(panel, Path::new(rest)).map_err(|error| error.to_string())?,
-        "refresh" => {
-            // What changed at another door is seen at the next look, which is now.
-            let session = None;
-            if let Some(answered) = panel.client.ask(Request::Device { session }) {
-                panel.session.event(panel.now_ms(), Event::Answered(Box::new(answered)));
-            }
-            wait(panel, Duration::from_secs(5));
-        }
+        // Until something comes, or a moment has gone by.
+        "turn" => wait(panel, Duration::from_millis(200)),
         _ => return Err(format!("no command {word}")),
     }
     Ok(String::new())

@@ -82,7 +82,7 @@ class ScriptedScreen(Screen):
         while not holds(self.told()):
             if time.monotonic() > until:
                 raise Trouble(f"no {what}; the panel shows {self.told()}")
-            self.do("refresh")
+            self.do("turn")
 
     def click(self, name: str):
         """Presses a control."""

@@ -180,6 +180,11 @@ impl State {
             self.fault = Some((field, fault));
             return;
         }
+        // Nobody pressed anything for these: what is refused is asked again a little later.
+        let looked = matches!(request, Request::Device { .. } | Request::SignOut { .. });
+        if looked || (matches!(request, Request::Challenge) && problem.name() != "no-challenge") {
+            return;
+        }
         let notice = Notice::Refused { problem: problem.clone(), at_ms: self.now_ms };
         match (problem.name(), request) {
             ("not-signed-in", _) => {

@@ -24,6 +24,10 @@ use std::sync::Arc;
 use theme::Theme;
 use zeroize::Zeroize;
 
+/// How far a notch of the wheel goes, in steps and units of the layout.
+const WHEEL_STEPS: f32 = 10.0;
+const WHEEL_POINTS: f32 = 7.0;
+
 /// What a person does, in pixels of the display.
 #[derive(Clone, Copy, Debug)]
 pub enum Input {
@@ -203,11 +207,16 @@ impl Session {
                     events.push(egui::Event::PointerGone);
                 }
             }
-            Input::Wheel(notches) => events.push(egui::Event::MouseWheel {
-                unit: egui::MouseWheelUnit::Point,
-                delta: Vec2::new(0.0, -notches * 60.0),
-                modifiers: Modifiers::NONE,
-            }),
+            Input::Wheel(notches) => {
+                // In steps so small that the toolkit takes each at once: it spreads larger ones over time.
+                let step = egui::Event::MouseWheel {
+                    unit: egui::MouseWheelUnit::Point,
+                    delta: Vec2::new(0.0, -notches.signum() * WHEEL_POINTS),
+                    modifiers: Modifiers::NONE,
+                };
+                let steps = (notches.abs().min(8.0) * WHEEL_STEPS).round() as usize;
+                events.extend(std::iter::repeat_n(step, steps));
+            }
             Input::Go(go) => {
                 self.focus_visible = true;
                 let (key, shift) = match go {
