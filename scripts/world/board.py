@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from board_cuts import Cuts
 from board_check import SERIAL, BoardCheck
+from board_cuts import Cuts
+from board_random import wait_for_random
 from board_world import BoardRecorder, BoardWorld
 from contract import Broken
 from image import Image, make_data
@@ -23,7 +24,13 @@ from world import Ports, Trouble, is_free
 LONG_CUTS = 50
 SHORT_CUTS = {"virt": 5, "flash": 3}
 VNC_FIRST = 5900
-SETTINGS = f'[device]\nserial = "{SERIAL}"\n'
+SETTINGS = f'''[device]
+serial = "{SERIAL}"
+
+[watchdog]
+device = "/dev/watchdog"
+feed_every_s = 10
+'''
 
 
 def test(image: Image, folder: Path, programs: Path):
@@ -41,6 +48,7 @@ def test(image: Image, folder: Path, programs: Path):
             reason = f"no {error} in the answer" if isinstance(error, KeyError) else error
             raise Trouble(f"FAILED, at: {check.step}\n  {reason}\n{recorder.emulator.tail()}") from error
         recorder.emulator.cut_power()
+        wait_for_random(image, folder, SETTINGS, check.done)
         cut_the_power(image, folder, check.done)
     print("board test passed", flush=True)
 
@@ -94,7 +102,7 @@ def run_for_a_person(image: Image, folder: Path, window: bool):
 def main() -> int:
     """Carries out what scripts/qemu was asked for."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("image", "run", "test", "cuts"))
+    parser.add_argument("what", choices=("image", "run", "test", "cuts", "random"))
     parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--panel", type=Path, help="the local screen's program, if the board is to have it")
     parser.add_argument("--programs", type=Path, help="where latchkey-cloud is")
@@ -103,12 +111,15 @@ def main() -> int:
     parser.add_argument("--media", nargs="+", choices=("virt", "flash"), default=("virt", "flash"))
     options = parser.parse_args()
     kept = options.dir.resolve()
-    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what in ("test", "cuts") else kept
+    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what in ("test", "cuts", "random") else kept
     image = Image(kept, options.program.resolve(), options.panel and options.panel.resolve())
     try:
         match options.what:
             case "image":
                 image.make()
+            case "random":
+                make_networks(folder / "commands.log")
+                wait_for_random(image, folder, SETTINGS, print)
             case "cuts":
                 make_networks(folder / "commands.log")
                 cut_the_power(image, folder, print, options.media)

@@ -1,11 +1,20 @@
 """The steps of the test on the emulated board: the whole way of a reset against the real cloud, then what
 must kill a code and what must not."""
 
-from check import Check, expect
-from networks import ask_from_far
+from datetime import datetime, timezone
+
 from board_world import BoardWorld
+from check import Check, expect
+from emulator import READY
+from networks import ask_from_far
+from world import Trouble
 
 SERIAL = "LK-QEMU-0001"
+# The user of board/base.toml's [privileges].
+USER = "59443"
+CAP_NET_BIND_SERVICE = 10
+# A board's clock is set by a command that takes its time.
+CLOCK_S_MAX = 600
 
 
 class BoardCheck(Check):
@@ -32,7 +41,10 @@ class BoardCheck(Check):
         self.crash()
         self.reboot()
         self.power_cut()
+        self.clock()
         self.email_change()
+        self.rights()
+        self.watchdog()
 
     def off_link(self):
         """A client behind a router is refused, whatever it asks to change."""
@@ -57,3 +69,66 @@ class BoardCheck(Check):
         expect(self.describe(), before, "what anyone sees, after a power cut")
         self.sign_in()
         self.done("a power cut with a code pending: the code was refused, with the reason; the rest was kept")
+
+    def set_clock(self, year: int):
+        """Sets the board's wall clock, and sees that it is set."""
+        wanted = int(datetime(year, 1, 2, tzinfo=timezone.utc).timestamp())
+        self.world.recorder.emulator.must(f"set-clock {wanted}")
+        # The kernel tells the start of its boot by the wall clock, in 64 bits.
+        told = self.world.recorder.emulator.must("grep btime /proc/stat; cut -d. -f1 /proc/uptime").split()
+        now = int(told[1]) + int(told[2])
+        expect(abs(now - wanted) < CLOCK_S_MAX, True, f"the board's clock is set to {year}: it has {now} for {wanted}")
+
+    def clock(self):
+        """The wall clock decides nothing: not in 1970, and not past the end of 32 bits in 2038."""
+        self.step = "wall clock at 1970 and in 2039"
+        self.sign_out()
+        link = self.forget()
+        code = self.code_for(link)
+        for year in (1970, 2039):
+            self.set_clock(year)
+            expect(self.forget(), link, f"the QR code with the clock in {year}")
+        self.world.recorder.crash()
+        expect(self.forget(), link, "the QR code after kill -9 in 2039")
+        self.set_password(self.verify(code))
+        self.sign_in()
+        self.sign_out()
+        link = self.forget()
+        code = self.code_for(link)
+        self.set_clock(1970)
+        expect(self.forget(), link, "the QR code of 2039 with the clock in 1970")
+        self.set_password(self.verify(code))
+        self.sign_in()
+        self.done("with the clock at 1970 and in 2039 codes stayed valid, the daemon started, and TLS answered")
+
+    def rights(self):
+        """The daemon runs as a user of its own, with no way back to root, and leaves no core dump."""
+        self.step = "rights of the daemon"
+        board = self.world.recorder.emulator
+        for process in board.must("pidof latchkeyd").split():
+            status = dict(line.split(":", 1) for line in board.must(f"cat /proc/{process}/status").splitlines())
+            if "latchkeyd" not in status["Name"]:
+                raise Trouble(f"process {process} is {status['Name']}")
+            for name in ("Uid", "Gid"):
+                expect(set(status[name].split()), {USER}, f"{name} of the daemon")
+            expect(status["Groups"].split(), [], "further groups of the daemon")
+            # Ports below 1024 are bound anew when an interface comes back; nothing else is left.
+            expect(int(status["CapPrm"], 16) & ~(1 << CAP_NET_BIND_SERVICE), 0, "capabilities of the daemon")
+            expect(status["NoNewPrivs"].strip(), "1", "NoNewPrivs of the daemon")
+            limits = board.must(f"grep core /proc/{process}/limits").split()
+            expect(limits[4:6], ["0", "0"], "the largest core dump of the daemon")
+        listed = board.must("stat -c '%a %u %n' /data/latchkey /data/latchkey/* /run/latchkey/pending-* 2>/dev/null; true")
+        for line in listed.splitlines():
+            mode, user, name = line.split(maxsplit=2)
+            expect((mode, user), ("700" if name == "/data/latchkey" else "600", USER), f"mode and owner of {name}")
+        self.done(f"the daemon runs as user {USER} without root's rights or core dumps; its files are its own alone")
+
+    def watchdog(self):
+        """A daemon that hangs is not fed for: the board starts anew by itself."""
+        self.step = "a daemon that hangs"
+        board = self.world.recorder.emulator
+        before = board.mark()
+        board.must("kill -STOP $(pidof latchkeyd)")
+        board.wait_for(READY, before)
+        self.sign_in()
+        self.done("a daemon that hung made the kernel's watchdog start the board anew")

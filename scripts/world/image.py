@@ -4,6 +4,7 @@ daemon, and a data partition that outlives a boot."""
 import gzip
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from machine import ERASE_KIB, FLASH_MIB
@@ -13,12 +14,12 @@ from world import TOP, run
 # What is inserted at the start of each machine, with what it needs. Those of `screen` are inserted where
 # the kernel's command line asks for a screen.
 MODULES = {
-    "virt": ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "virtio_console", "ext4"),
+    "virt": ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "virtio_console", "ext4", "softdog"),
     "screen": ("virtio-gpu", "virtio_input", "evdev"),
-    "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "deflate", "zstd", "ubi", "ubifs"),
+    "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "deflate", "zstd", "ubi", "ubifs", "softdog"),
 }
-# rcS inserts these itself: UBI is told its chip when it is inserted.
-BY_HAND = ("ubi.ko", "ubifs.ko")
+# rcS inserts these itself, with parameters.
+BY_HAND = ("ubi.ko", "ubifs.ko", "softdog.ko")
 APPLETS = (
     "cat chmod chown cut date dd dmesg grep head id ip insmod kill killall ln login ls mkdir mount mv passwd "
     "poweroff printf ps pidof reboot rm sed setsid sleep stat stty su sync tail tee test top touch umount uptime wc"
@@ -77,6 +78,13 @@ class Image:
                     needed.append(path)
         return needed
 
+    def assemble(self, source: Path, program: Path):
+        """A small program for the board."""
+        made = self.folder / "assembled.o"
+        run("arm-linux-gnueabihf-as", "-o", made, source, log=self.log)
+        run("arm-linux-gnueabihf-ld", "-o", program, made, log=self.log)
+        made.unlink()
+
     def pack(self):
         """Makes the initramfs anew: it is a matter of a second."""
         root = self.folder / "root"
@@ -95,10 +103,10 @@ class Image:
             order = [module.name for module in modules if module.name not in BY_HAND]
             (root / f"lib/modules/order.{machine}").write_text("".join(f"{name}\n" for name in order))
         shutil.copy(TOP / "board/qemu/inittab", root / "etc/inittab")
-        shutil.copy(TOP / "board/qemu/rcS", root / "etc/init.d/rcS")
-        shutil.copy(TOP / "board/qemu/panel", root / "etc/init.d/panel")
-        for script in ("rcS", "panel"):
+        for script in ("rcS", "latchkeyd", "panel"):
+            shutil.copy(TOP / "board/qemu" / script, root / "etc/init.d" / script)
             (root / "etc/init.d" / script).chmod(0o755)
+        self.assemble(TOP / "board/qemu/set-clock.S", root / "bin/set-clock")
         shutil.copytree(TOP / "board", root / "etc/latchkey", ignore=shutil.ignore_patterns("qemu", "service"))
         shutil.copy(self.program, root / "usr/sbin/latchkeyd")
         if self.panel is not None:
@@ -109,13 +117,16 @@ class Image:
         self.initramfs.write_bytes(gzip.compress(packed, compresslevel=1))
 
 
-def make_data(file: Path, settings: str, log: Path, flash: bool = False):
-    """A new data partition, a factory-new board's: ext4, or a flash chip's content with UBI and UBIFS."""
+def make_data(file: Path, settings: str, log: Path, flash: bool = False, more: Sequence[Path] = ()):
+    """A new data partition, a factory-new board's: ext4, or a flash chip's content with UBI and UBIFS.
+    The folders of `more` are on it too."""
     content = file.with_suffix(".content")
     shutil.rmtree(content, ignore_errors=True)
     (content / "latchkey").mkdir(parents=True)
     (content / "latchkey").chmod(0o700)
     (content / "settings.toml").write_text(settings)
+    for folder in more:
+        shutil.copytree(folder, content / folder.name)
     file.unlink(missing_ok=True)
     if flash:
         make_flash(file, content, log)
