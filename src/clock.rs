@@ -28,13 +28,13 @@ pub trait Entropy: Send {
 }
 
 /// The kernel's clocks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SystemClock {
     boot: Boot,
     utc_offset_min: i16,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Boot {
     Known(BootId),
     /// A random stand-in, so that no challenge that is stored can be of this boot.

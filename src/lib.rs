@@ -10,6 +10,7 @@ pub mod config;
 pub mod hash;
 pub mod identity;
 pub mod log;
+pub mod platform;
 pub mod qr;
 pub mod recovery;
 pub mod store;

@@ -17,7 +17,10 @@ pub const PNG_MODULE_PX: usize = 8;
 
 /// The modules with their quiet zone, row by row, true being dark.
 pub fn matrix(link: &QrLink) -> Vec<Vec<bool>> {
-    let code = encode(link);
+    modules(&encode(link))
+}
+
+fn modules(code: &QrCode) -> Vec<Vec<bool>> {
     let around = QUIET_ZONE_MODULES as i32;
     // Outside of the symbol `get_module` answers light, which is the quiet zone.
     let span = || -around..code.size() + around;
@@ -27,8 +30,19 @@ pub fn matrix(link: &QrLink) -> Vec<Vec<bool>> {
 /// A square SVG that its viewer scales, one path for all dark modules. Its title is the host and
 /// the request tag, which need no translation.
 pub fn svg(link: &QrLink) -> String {
+    // A host holds nothing but letters, digits and `-.:`, so it needs no escaping.
+    draw_svg(&matrix(link), &format!("{} {}", link.host, Tag::of(link.sealed.as_bytes())))
+}
+
+/// A square SVG of a short text, at error correction level M; empty if it is longer than any symbol
+/// takes. It has no title: the text may be for its owner alone.
+pub fn text_svg(text: &str) -> String {
+    let code = QrCode::encode_text(text, QrCodeEcc::Medium);
+    code.map(|code| draw_svg(&modules(&code), "")).unwrap_or_default()
+}
+
+fn draw_svg(rows: &[Vec<bool>], title: &str) -> String {
     use core::fmt::Write;
-    let rows = matrix(link);
     let side = rows.len();
     let mut path = String::new();
     for (y, row) in rows.iter().enumerate() {
@@ -41,13 +55,10 @@ pub fn svg(link: &QrLink) -> String {
             x += len;
         }
     }
-    // A host holds nothing but letters, digits and `-.:`, so it needs no escaping.
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" role=\"img\" \
-         shape-rendering=\"crispEdges\"><title>{host} {tag}</title>\
+         shape-rendering=\"crispEdges\"><title>{title}</title>\
          <path fill=\"#fff\" d=\"M0 0h{side}v{side}h-{side}z\"/><path fill=\"#000\" d=\"{path}\"/></svg>\n",
-        host = link.host,
-        tag = Tag::of(link.sealed.as_bytes()),
     )
 }
 

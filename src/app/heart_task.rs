@@ -9,8 +9,8 @@ use crate::{
     clock::{Clock, Entropy},
     hash::{self, HashCost},
     recovery::{
-        Action, Context, Effect, HashJob, HashOutcome, PasswordId, Refusal, Reply, Request, RequestId, State,
-        Ticket, effect::Event,
+        Action, Context, Effect, HashJob, HashOutcome, PasswordId, PlatformSettings, Refusal, Reply, Request,
+        RequestId, State, Ticket, effect::Event,
     },
     store::{Change, Finding, Store, StoreError},
     web::Ask,
@@ -20,7 +20,7 @@ use std::{
     io,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::{JoinError, JoinHandle, spawn_blocking},
 };
 
@@ -68,6 +68,7 @@ pub struct HeartTask {
     hooks: Option<HookLine>,
     waiting: HashMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
     next_request: u64,
+    platform: watch::Sender<PlatformSettings>,
 }
 
 impl HeartTask {
@@ -77,6 +78,7 @@ impl HeartTask {
         let loaded = store.load();
         loaded.findings.iter().for_each(tell_finding);
         let state = State::boot(context, loaded.stored, clock.now().map_err(TaskError::Clock)?);
+        let platform = watch::Sender::new(state.platform());
         Ok(Self {
             state,
             store: Some(store),
@@ -88,6 +90,7 @@ impl HeartTask {
             hooks: None,
             waiting: HashMap::new(),
             next_request: 0,
+            platform,
         })
     }
 
@@ -174,6 +177,7 @@ impl HeartTask {
                 return self.start_over(Refusal::StorageFailed);
             }
             self.state = step.state;
+            self.tell_platform();
             for effect in effects {
                 match effect {
                     Effect::Then(action) => next.push_back(action),
@@ -216,11 +220,26 @@ impl HeartTask {
         let now = self.clock.now().map_err(TaskError::Clock)?;
         let store = self.store.as_ref().ok_or(TaskError::StoreAway)?;
         self.state = self.state.read_back(store.settled(), now);
+        self.tell_platform();
         self.hasher.queue.clear();
         for (_, answer) in self.waiting.drain() {
             let _ = answer.send(Err(refusal)); // whoever asked may be gone
         }
         Ok(())
+    }
+
+    /// The settings of platform access, and every change of them.
+    pub fn platform(&self) -> watch::Receiver<PlatformSettings> {
+        self.platform.subscribe()
+    }
+
+    fn tell_platform(&self) {
+        let now = self.state.platform();
+        self.platform.send_if_modified(|told| {
+            let changed = *told != now;
+            *told = now;
+            changed
+        });
     }
 
     fn answer(&mut self, id: RequestId, reply: Result<Reply, Refusal>) {
@@ -330,6 +349,7 @@ fn tell_event(event: Event) {
         Event::SignInFailed(door) => tracing::warn!(?door, "a sign-in failed: wrong password"),
         Event::PasswordChanged(door) => tracing::info!(?door, "the admin password was changed"),
         Event::EmailChanged(door) => tracing::info!(?door, "the reserved email was changed"),
+        Event::PlatformSet(door) => tracing::info!(?door, "platform access was set"),
         Event::ChallengeIssued(door) => tracing::info!(?door, "a reset by email was begun"),
         Event::CodeAccepted(door) => tracing::info!(?door, "a verification code was accepted"),
         Event::CodeRefused(door) => tracing::warn!(?door, "a verification code was refused"),

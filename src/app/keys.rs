@@ -5,6 +5,7 @@ use crate::{
     certificate::{self, Certificate},
     clock::Entropy,
     identity,
+    platform::LinkIdentity,
     store::disk::{Disk, RealDisk, replace},
 };
 use ed25519_dalek::SigningKey;
@@ -16,6 +17,8 @@ const DEVICE_KEY: &str = "device.key";
 const IDENTITY: &str = "identity.json";
 const WEB_KEY: &str = "web.key";
 const WEB_CERTIFICATE: &str = "web.crt";
+const TOLD_TIME: &str = "platform.time";
+const TIME_BYTES_MAX: usize = 32;
 const PEM_BYTES_MAX: usize = 16 * 1024;
 
 /// Why keys or certificates cannot be read or made.
@@ -88,6 +91,34 @@ pub fn device_identity(state: &RealDisk, serial: &str) -> Option<DeviceIdentity>
         }
     }
     None
+}
+
+/// What it takes to connect to the platform, if the identity has it. The log says why not.
+pub fn link_identity(state: &RealDisk, serial: &str, version: &str) -> Option<LinkIdentity> {
+    let (file, key) = read(state, IDENTITY, identity::FILE_BYTES_MAX).ok()?.zip(device_key(state).ok()?)?;
+    // What is wrong with the identity itself was said when it was read for the reset by email.
+    identity::join(&file, key.clone(), serial).ok()?;
+    let file = serde_json::from_slice(&file).ok()?;
+    match LinkIdentity::new(&file, &key, version) {
+        Ok(identity) => Some(identity),
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "no platform link");
+            None
+        }
+    }
+}
+
+/// The last time that a cloud told, in seconds since 1970; 0: none, or not readable.
+pub fn told_time(state: &RealDisk) -> i64 {
+    let text = read(state, TOLD_TIME, TIME_BYTES_MAX).ok().flatten();
+    text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Keeps a time that a cloud told.
+pub fn keep_told_time(state: &RealDisk, unix_s: i64) {
+    if let Err(error) = write(state, TOLD_TIME, format!("{unix_s}\n").as_bytes()) {
+        tracing::warn!(error = chain(&error), "the time was not kept");
+    }
 }
 
 /// What is handed to the factory; makes the device's key if it has none.

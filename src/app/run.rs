@@ -11,8 +11,8 @@ use crate::{
     clock::{Entropy, KernelEntropy, SystemClock},
     config::{Config, Privileges, ServiceManager},
     hash::HashCost,
-    qr, recovery,
-    store::Files,
+    platform, qr, recovery,
+    store::{Files, disk::RealDisk},
     web::{self, listen, listen::Listeners},
 };
 use nix::unistd::Uid;
@@ -69,6 +69,7 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
     if let Some(error) = no_boot_id {
         tracing::error!(%error, "this boot has no id: no reset by email until /proc is mounted");
     }
+    let link = link_parts(config, &state_folder, clock.clone())?;
     let parts = Parts {
         context: recovery::Context {
             identity: identity.map(Arc::new),
@@ -84,7 +85,8 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
             passes: config.password_hash.passes,
         },
     };
-    let served = runtime.block_on(serve(config, parts, &certificate, form_key, listeners, watchdog, helper));
+    let served =
+        runtime.block_on(serve(config, parts, link, &certificate, form_key, listeners, watchdog, helper));
     // A store or hash that never comes back must not keep the process from ending.
     runtime.shutdown_background();
     served
@@ -105,9 +107,25 @@ fn give_up_root(config: &Config, to: Option<&Privileges>) -> Result<(), AppError
     Ok(privileges::gain_nothing_more()?)
 }
 
+/// What the platform link works with, besides the owner's settings.
+fn link_parts(config: &Config, state: &RealDisk, clock: SystemClock) -> Result<platform::Parts, AppError> {
+    let rng = KernelEntropy.generator().map_err(|e| failed("get random numbers from the kernel", e))?;
+    let kept = folders::open_state(&config.paths.state)?;
+    Ok(platform::Parts {
+        identity: keys::link_identity(state, &config.device.serial, env!("CARGO_PKG_VERSION")),
+        clock: Box::new(clock),
+        rng,
+        bounds: platform::policy::Bounds::default(),
+        floor_unix_s: keys::told_time(state),
+        save_floor: Box::new(move |unix_s| keys::keep_told_time(&kept, unix_s)),
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "what was prepared before it, each from a step of its own")]
 async fn serve(
     config: &Config,
     parts: Parts,
+    link: platform::Parts,
     certificate: &Certificate,
     form_key: Zeroizing<[u8; 32]>,
     listeners: Listeners,
@@ -119,12 +137,15 @@ async fn serve(
     let (pulse, beats) = Pulse::new();
     let (line, hook_task) = hooks::line(helper.clone());
     tokio::spawn(hook_task.run());
-    let task = HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper);
-    let task = tokio::spawn(task.run());
+    let heart_task = HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper);
+    let (link, link_task) = platform::new(link, heart_task.platform());
+    // Ends by itself once the heart's task has: it waits for nothing of anyone.
+    tokio::spawn(link_task.run());
+    let task = tokio::spawn(heart_task.run());
 
     let (tls, certificate_sha256) = web::tls::config(&certificate.pem, &certificate.key_pem)
         .map_err(|error| failed("use the certificate of the web pages", io::Error::other(error)))?;
-    let context = Arc::new(context(config, heart, certificate_sha256, form_key));
+    let context = Arc::new(context(config, heart, link, certificate_sha256, form_key));
     tracing::info!(
         https = config.lan.https_port,
         fingerprint = context.fingerprint(),
@@ -206,6 +227,7 @@ fn bind(config: &Config) -> Result<Listeners, AppError> {
 fn context(
     config: &Config,
     heart: web::Heart,
+    link: platform::Handle,
     certificate_sha256: [u8; 32],
     form_key: Zeroizing<[u8; 32]>,
 ) -> web::Context {
@@ -216,7 +238,8 @@ fn context(
         .unwrap_or_default();
     web::Context {
         heart,
-        drawing: web::Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix },
+        link,
+        drawing: web::Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix, text_svg: qr::text_svg },
         device: web::Device {
             serial: config.device.serial.clone(),
             model: config.device.model.clone(),

@@ -8,7 +8,7 @@ use super::{
     effect::{Event, HookEvent},
     hashing::{Ask, Epochs, Hashing, Purpose, Running},
     password,
-    record::{Debt, ResetNote},
+    record::{Debt, DeviceCode, PlatformSettings, ResetNote},
     reply::{Description, Ended, HookView, Lifecycle},
     sign_in::{self, PasswordVerified, Sessions},
     state::{DOORS, Hooks, PerDoor, Stored, Turn},
@@ -177,6 +177,29 @@ impl Active {
     }
 }
 
+/// Platform access as the owner wants it from now on. It opens nothing at this device, so a session is
+/// enough; nothing is written if nothing changes.
+pub(super) fn set_platform(
+    active: &mut Active,
+    door: Door,
+    session: &SessionToken,
+    mut settings: PlatformSettings,
+    turn: &mut Turn<'_>,
+) -> Result<Reply, Refusal> {
+    active.door_mut(door).sessions.check(session, turn.now)?;
+    let old = &active.record.platform;
+    settings.verification_code = settings.verification_code.or_else(|| old.verification_code.clone());
+    if settings.enabled && settings.verification_code.is_none() {
+        settings.verification_code = Some(DeviceCode::draw(turn.random()));
+    }
+    if settings != *old {
+        active.record.platform = settings.clone();
+        active.commit(turn);
+        turn.push(Effect::Log(Event::PlatformSet(door)));
+    }
+    Ok(Reply::Platform(settings))
+}
+
 fn next_epoch(epoch: u32) -> Result<u32, Refusal> {
     epoch.checked_add(1).ok_or(Refusal::Unavailable)
 }
@@ -227,6 +250,7 @@ pub(super) fn finish_activation(
         lan: Debt::default(),
         reset_to_tell: None,
         hooks_owed: false,
+        platform: PlatformSettings::default(),
     };
     let doors = PerDoor::new(|door| DoorState {
         slot: Slot::Ended(Ended::NeverAsked),

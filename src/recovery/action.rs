@@ -3,6 +3,7 @@
 use super::{
     challenge::ChargedTry,
     effect::PasswordId,
+    record::PlatformSettings,
     reply::{GrantToken, SessionToken},
 };
 use latchkey_protocol::{Address, Code, Door};
@@ -137,6 +138,19 @@ pub enum Request {
         current: Password,
         /// The new address, or none.
         email: Option<Address>,
+    },
+    /// Reads the settings of platform access.
+    Platform {
+        /// The session that asks.
+        session: SessionToken,
+    },
+    /// Replaces the settings of platform access. Without a verification code the old one stays; one is
+    /// drawn when there is none and it is switched on.
+    SetPlatform {
+        /// The session that asks.
+        session: SessionToken,
+        /// The new settings.
+        settings: PlatformSettings,
     },
     /// Shows the live challenge of this door, or issues one.
     BeginReset {

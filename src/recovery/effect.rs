@@ -121,6 +121,7 @@ pub enum Event {
     SignInFailed(Door),
     PasswordChanged(Door),
     EmailChanged(Door),
+    PlatformSet(Door),
     ChallengeIssued(Door),
     CodeAccepted(Door),
     CodeRefused(Door),

@@ -39,7 +39,7 @@ pub use challenge::ChargedTry;
 pub use effect::{Effect, HashJob, HookEvent, HookOrder, PasswordId};
 pub use limits::Limits;
 pub use pending::Pending;
-pub use record::{Debt, Record, ReservedEmail};
+pub use record::{Debt, DeviceCode, PlatformSettings, Record, ReservedEmail};
 pub use reply::{ChallengeView, Ended, GrantToken, Refusal, Reply, SessionToken};
 pub use state::{Context, Hooks, State, Step, Stored, StoredPending, StoredRecord};
 

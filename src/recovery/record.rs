@@ -1,7 +1,7 @@
 //! The account record: what flash holds, a few hundred bytes.
 
 use super::BootId;
-use latchkey_protocol::{Address, Door, Life};
+use latchkey_protocol::{Address, Door, Host, Life};
 use serde::{Deserialize, Serialize};
 
 /// The account record of an active device. A device without one is inactive.
@@ -30,6 +30,81 @@ pub struct Record {
     /// so, as in records of versions that knew no hooks.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub hooks_owed: bool,
+    /// Platform access.
+    #[serde(default, skip_serializing_if = "PlatformSettings::is_untouched")]
+    pub platform: PlatformSettings,
+}
+
+/// Platform access, as the owner has set it. Off until it is switched on.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformSettings {
+    /// Whether the device connects to its platform at all.
+    pub enabled: bool,
+    /// Another address than that of the device's identity to connect to.
+    pub server: Option<Host>,
+    /// What proves, when the device is added to an account, that its owner agrees.
+    pub verification_code: Option<DeviceCode>,
+}
+
+impl PlatformSettings {
+    /// As in a new record, and in those of versions that knew no platform: it is left out then.
+    fn is_untouched(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The device verification code: from the label or chosen by the owner, 6 to 12 letters and digits.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeviceCode(String);
+
+/// Not 6 to 12 ASCII letters and digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotADeviceCode;
+
+impl core::fmt::Display for NotADeviceCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("expected 6 to 12 letters and digits")
+    }
+}
+
+impl DeviceCode {
+    /// Takes 6 to 12 ASCII letters and digits.
+    pub fn parse(text: &str) -> Result<Self, NotADeviceCode> {
+        let fits = (6..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if fits { Ok(Self(text.to_owned())) } else { Err(NotADeviceCode) }
+    }
+
+    /// Eight characters that are hard to confuse, from as many random bytes.
+    pub(super) fn draw(random: [u8; 8]) -> Self {
+        const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+        Self(random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for DeviceCode {
+    type Error = NotADeviceCode;
+    fn try_from(text: String) -> Result<Self, NotADeviceCode> {
+        Self::parse(&text)
+    }
+}
+
+impl From<DeviceCode> for String {
+    fn from(code: DeviceCode) -> Self {
+        code.0
+    }
+}
+
+impl core::fmt::Debug for DeviceCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("DeviceCode(..)")
+    }
 }
 
 /// A reserved email.

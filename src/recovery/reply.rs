@@ -57,6 +57,8 @@ pub enum Reply {
     ReservedEmails(Vec<super::record::ReservedEmail>),
     /// The reserved email was changed; every challenge is dead.
     ReservedEmailSet,
+    /// The settings of platform access, as they are from now on.
+    Platform(super::record::PlatformSettings),
     /// A live challenge.
     Challenge(Box<ChallengeView>),
     /// The code was right.

@@ -185,6 +185,14 @@ impl State {
         state
     }
 
+    /// The settings of platform access: off unless the device is active.
+    pub fn platform(&self) -> super::PlatformSettings {
+        match &self.phase {
+            Phase::Active(active) => active.record.platform.clone(),
+            Phase::Inactive | Phase::Damaged => super::PlatformSettings::default(),
+        }
+    }
+
     /// What follows from an action at a moment.
     pub fn step(&self, action: Action, now: Now, rng: &mut dyn CryptoRng) -> Step {
         let mut state = self.clone();
@@ -282,6 +290,13 @@ impl State {
             }
             Request::SetReservedEmail { session, current, email } => {
                 account::set_email(active, queue, ask, &session, current, email, turn)
+            }
+            Request::Platform { session } => {
+                active.door_mut(door).sessions.check(&session, turn.now)?;
+                Ok(Answer::Now(Reply::Platform(active.record.platform.clone())))
+            }
+            Request::SetPlatform { session, settings } => {
+                account::set_platform(active, door, &session, settings, turn).map(Answer::Now)
             }
             Request::BeginReset { renew } => {
                 challenge::begin(&context, active, door, renew, turn).map(Answer::Now)

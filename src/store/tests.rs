@@ -22,6 +22,7 @@ fn record(epoch: u32) -> Record {
         lan: Debt { sign_in_failures: 3, reset_tries: 5, issued_in: Some(BootId([9; 16])) },
         hooks_owed: false,
         reset_to_tell: None,
+        platform: crate::recovery::PlatformSettings::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     Caller, Context, Fault, Response,
     caller::{Entry, hex, unhex},
     cookies::Cookie,
-    respond,
+    platform, respond,
     routes::Api,
 };
 use crate::recovery::{
@@ -93,6 +93,15 @@ struct FactoryReset {
 
 /// Answers a request of the API. The doors have checked everything but the body.
 pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Result<Response, Fault> {
+    if let Api::ReadPlatform
+    | Api::SetPlatform
+    | Api::TryPlatform
+    | Api::PlatformQr
+    | Api::SendChallenge
+    | Api::SentChallenge = api
+    {
+        return platform::handle(ctx, caller, api, body).await;
+    }
     let session = || caller.session.clone().ok_or(Fault::Heart(Refusal::NotSignedIn));
     let request = match api {
         Api::OpenApi => return Ok(respond::with_body(StatusCode::OK, "application/json", OPENAPI)),
@@ -145,6 +154,13 @@ pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Re
             }
             Request::FactoryReset
         }
+        // Answered above.
+        Api::ReadPlatform
+        | Api::SetPlatform
+        | Api::TryPlatform
+        | Api::PlatformQr
+        | Api::SendChallenge
+        | Api::SentChallenge => return Err(Fault::NotFound),
     };
     let reply = ctx.heart.ask(caller.door, request).await?;
     Ok(respond(ctx, caller, api, reply))
@@ -171,7 +187,9 @@ fn respond(ctx: &Context, caller: &Caller, api: Api, reply: Reply) -> Response {
         | Reply::ReservedEmailSet
         | Reply::PasswordReset
         | Reply::PasswordIsRight
-        | Reply::FactoryResetDone => respond::empty(StatusCode::NO_CONTENT),
+        | Reply::FactoryResetDone
+        // Asked for by `platform` alone, which makes its own answer.
+        | Reply::Platform(_) => respond::empty(StatusCode::NO_CONTENT),
         Reply::ReservedEmails(emails) => {
             let emails: Vec<_> = emails
                 .iter()
@@ -199,6 +217,7 @@ struct Device<'a> {
     pending_doors: Vec<&'static str>,
     signed_in: bool,
     other_software: &'static str,
+    platform: &'static str,
     password_chars_min: usize,
     validity_s: u64,
     certificate_sha256: String,
@@ -235,6 +254,7 @@ fn device<'a>(ctx: &'a Context, caller: &Caller, description: &'a Description) -
             HookView::Failing => "failing",
             HookView::AtNextSignIn => "at-next-sign-in",
         },
+        platform: platform::state_name(ctx.link.status().state),
         password_chars_min: ctx.rules.password_chars_min,
         validity_s: ctx.rules.validity_s,
         certificate_sha256: hex(&ctx.certificate_sha256),
@@ -294,13 +314,13 @@ fn door_name(door: Door) -> &'static str {
     }
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     // Strings, numbers and lists of them always serialise.
     respond::with_body(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
 }
 
 /// Reads a body strictly. What serde says may quote a value, so only the place is told.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(body).map_err(|error| Fault::Malformed {
         kind: if error.is_data() { "wrong-fields" } else { "not-json" },
         line: error.line(),

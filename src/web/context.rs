@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 pub struct Context {
     /// The way to the task that owns the recovery state.
     pub heart: Heart,
+    /// The way to the platform link.
+    pub link: crate::platform::Handle,
     /// How QR codes are drawn.
     pub drawing: Drawing,
     /// What the recorder is.

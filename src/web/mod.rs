@@ -18,6 +18,7 @@ pub mod guards;
 pub mod listen;
 pub mod pages;
 pub mod plain;
+pub mod platform;
 pub mod problem;
 pub mod proxy;
 pub mod rates;
@@ -81,4 +82,6 @@ pub struct Drawing {
     pub png: fn(&latchkey_protocol::QrLink) -> Vec<u8>,
     /// The bare modules, row by row, true being dark, for a vendor's own screen.
     pub matrix: fn(&latchkey_protocol::QrLink) -> Vec<Vec<bool>>,
+    /// An SVG picture of any short text.
+    pub text_svg: fn(&str) -> String,
 }

@@ -1,6 +1,7 @@
 //! Everything that a door can refuse, as one closed enum, and its form as a problem document (RFC 9457).
 
 use super::{respond, respond::Response, same_link::OffLink};
+use crate::platform::NotSent;
 use crate::recovery::{Ended, Refusal, reply::WeakPassword};
 use hyper::{
     Method, StatusCode,
@@ -57,6 +58,8 @@ pub enum Fault {
     },
     /// It took too long.
     TimedOut,
+    /// The cloud did not get or did not take a sealed challenge.
+    NotSent(NotSent),
 }
 
 impl From<Refusal> for Fault {
@@ -205,6 +208,8 @@ fn name_and_status(fault: &Fault) -> (&'static str, StatusCode) {
         Fault::InvalidField { .. } => ("invalid-field", S::UNPROCESSABLE_ENTITY),
         Fault::TooManyRequests { .. } => ("too-many-requests", S::TOO_MANY_REQUESTS),
         Fault::TimedOut => ("timed-out", S::SERVICE_UNAVAILABLE),
+        Fault::NotSent(NotSent::Offline | NotSent::Busy) => ("platform-offline", S::SERVICE_UNAVAILABLE),
+        Fault::NotSent(NotSent::Rejected { .. }) => ("platform-refused", S::CONFLICT),
     }
 }
 
@@ -239,6 +244,9 @@ fn members(fault: &Fault) -> Map<String, Value> {
         }
         Fault::Heart(Refusal::NoChallenge(ended)) => add("reason", ended_name(*ended).into()),
         Fault::Heart(Refusal::WrongCode { tries_left }) => add("tries_left", (*tries_left).into()),
+        Fault::NotSent(not_sent @ NotSent::Rejected { .. }) => {
+            add("reason", super::platform::not_sent_reason(*not_sent).into());
+        }
         Fault::NotOnThisNetwork(off_link) => add("reason", off_link.name().into()),
         Fault::WrongMediaType(expected) => add("expected", (*expected).into()),
         Fault::Malformed { kind, line, column } => {

@@ -35,10 +35,14 @@ pub enum Page {
     AccountSecurity,
     /// `/configuration/users/admin/password`: change of a known password.
     ChangePassword,
+    /// `/configuration/platform`: Platform access.
+    Platform,
     /// `/forgot`: step 1, verification mode and privacy policy.
     Forgot,
     /// `/forgot/code`: step 1, the QR code and the code's entry.
     ForgotCode,
+    /// `/forgot/send`: send the code now, over the platform link.
+    ForgotSend,
     /// `/forgot/renew`: a new QR code.
     ForgotRenew,
     /// `/forgot/qr.png`: Export.
@@ -70,6 +74,12 @@ pub enum Api {
     QrMatrix,
     VerifyCode,
     SetPassword,
+    SendChallenge,
+    SentChallenge,
+    ReadPlatform,
+    SetPlatform,
+    TryPlatform,
+    PlatformQr,
     VerifyPassword,
     FactoryReset,
 }
@@ -108,6 +118,12 @@ const API: &[(Method, &str, Api, Offered)] = {
         (Method::GET, "/api/v1/reset/challenge/qr.json", Api::QrMatrix, AtBothDoors),
         (Method::POST, "/api/v1/reset/verification", Api::VerifyCode, AtBothDoors),
         (Method::POST, "/api/v1/reset/password", Api::SetPassword, AtBothDoors),
+        (Method::POST, "/api/v1/reset/challenge/send", Api::SendChallenge, AtBothDoors),
+        (Method::GET, "/api/v1/reset/challenge/send", Api::SentChallenge, AtBothDoors),
+        (Method::GET, "/api/v1/platform", Api::ReadPlatform, AtBothDoors),
+        (Method::PUT, "/api/v1/platform", Api::SetPlatform, AtBothDoors),
+        (Method::POST, "/api/v1/platform/attempt", Api::TryPlatform, AtBothDoors),
+        (Method::GET, "/api/v1/platform/qr.svg", Api::PlatformQr, AtBothDoors),
         (Method::POST, "/api/v1/verify-password", Api::VerifyPassword, AtTheConsole),
         (Method::POST, "/api/v1/factory-reset", Api::FactoryReset, AtTheConsole),
     ]
@@ -127,8 +143,10 @@ const PAGES: &[(&[Method], &str, Page)] = &[
     (GET, "/configuration/users/admin", Page::Admin),
     (FORM, "/configuration/users/admin/security", Page::AccountSecurity),
     (FORM, "/configuration/users/admin/password", Page::ChangePassword),
+    (FORM, "/configuration/platform", Page::Platform),
     (FORM, "/forgot", Page::Forgot),
     (FORM, "/forgot/code", Page::ForgotCode),
+    (POST, "/forgot/send", Page::ForgotSend),
     (POST, "/forgot/renew", Page::ForgotRenew),
     (GET, "/forgot/qr.png", Page::ForgotPicture),
     (FORM, "/forgot/password", Page::ForgotPassword),
@@ -144,6 +162,7 @@ impl Page {
             | Self::AccountSecurity
             | Self::Forgot
             | Self::ForgotCode
+            | Self::ForgotSend
             | Self::ForgotRenew
             | Self::ForgotPicture
             | Self::ForgotPassword => true,
@@ -154,6 +173,7 @@ impl Page {
             | Self::Users
             | Self::Admin
             | Self::ChangePassword
+            | Self::Platform
             | Self::ForgotComplete
             | Self::Help => false,
         }
@@ -173,12 +193,18 @@ impl Api {
             | Self::QrPng
             | Self::QrMatrix
             | Self::VerifyCode
-            | Self::SetPassword => true,
+            | Self::SetPassword
+            | Self::SendChallenge
+            | Self::SentChallenge => true,
             Self::OpenApi
             | Self::Device
             | Self::SignIn
             | Self::SignOut
             | Self::ChangePassword
+            | Self::ReadPlatform
+            | Self::SetPlatform
+            | Self::TryPlatform
+            | Self::PlatformQr
             | Self::VerifyPassword
             | Self::FactoryReset => false,
         }
@@ -196,6 +222,7 @@ impl Api {
             | Self::BeginReset
             | Self::VerifyCode
             | Self::SetPassword
+            | Self::SetPlatform
             | Self::VerifyPassword
             | Self::FactoryReset => true,
             Self::OpenApi
@@ -205,7 +232,12 @@ impl Api {
             | Self::ViewChallenge
             | Self::QrSvg
             | Self::QrPng
-            | Self::QrMatrix => false,
+            | Self::QrMatrix
+            | Self::SendChallenge
+            | Self::SentChallenge
+            | Self::ReadPlatform
+            | Self::TryPlatform
+            | Self::PlatformQr => false,
         }
     }
 }

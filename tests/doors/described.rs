@@ -2,10 +2,11 @@
 
 use crate::world::World;
 use latchkey::{
+    platform::NotSent,
     recovery::{Ended, Refusal, reply::WeakPassword},
     web::{Fault, Problem, api::OPENAPI, routes::Route, same_link::OffLink},
 };
-use latchkey_protocol::Door;
+use latchkey_protocol::{Door, platform::Problem as CloudProblem};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -50,6 +51,8 @@ fn every_fault() -> Vec<Fault> {
         Fault::InvalidField { field: "code", reason: "not-eight-digits" },
         Fault::TooManyRequests { wait_s: 1 },
         Fault::TimedOut,
+        Fault::NotSent(NotSent::Offline),
+        Fault::NotSent(NotSent::Rejected { problem: CloudProblem::DeviceLimit, retry_after_s: None }),
     ];
     for fault in &faults {
         match fault {
@@ -67,7 +70,8 @@ fn every_fault() -> Vec<Fault> {
             | Fault::Malformed { .. }
             | Fault::InvalidField { .. }
             | Fault::TooManyRequests { .. }
-            | Fault::TimedOut => {}
+            | Fault::TimedOut
+            | Fault::NotSent(_) => {}
         }
     }
     faults
@@ -164,6 +168,12 @@ async fn answers_have_the_described_members_and_statuses() {
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
     let path = "/api/v1/admin/reserved-email";
     check("get", path, &world.lan(&format!("GET {path}"), &headers, "").await);
+    let platform = "/api/v1/platform";
+    check("get", platform, &world.lan(&format!("GET {platform}"), &headers, "").await);
+    let body = r#"{"enabled":true}"#;
+    check("put", platform, &world.lan(&format!("PUT {platform}"), &headers, body).await);
+    let attempt = "/api/v1/platform/attempt";
+    check("post", attempt, &world.lan(&format!("POST {attempt}"), &headers, "").await);
     let body = r#"{"current":"Another horse 2","email":null}"#;
     check("put", path, &world.lan(&format!("PUT {path}"), &headers, body).await);
     let body = r#"{"current":"Another horse 2","new":"Third horse 33"}"#;

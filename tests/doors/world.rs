@@ -7,7 +7,7 @@ use latchkey::{
     certificate::Certificate,
     clock::{KernelEntropy, SystemClock},
     hash::HashCost,
-    qr,
+    platform, qr,
     recovery::{Context as HeartContext, Limits},
     store::{Files, disk::RealDisk},
     web::{self, Ask, Bounds, Caller, Entry, Listeners, listen},
@@ -55,6 +55,18 @@ pub struct World {
     context: Arc<web::Context>,
     asked: Arc<AtomicUsize>,
     _stop: watch::Sender<bool>,
+}
+
+/// A device that was signed before there was a platform link.
+fn no_link() -> platform::Parts {
+    platform::Parts {
+        identity: None,
+        clock: Box::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
+        rng: latchkey::clock::Entropy::generator(&KernelEntropy).unwrap(),
+        bounds: platform::policy::Bounds::default(),
+        floor_unix_s: 0,
+        save_floor: Box::new(|_| ()),
+    }
 }
 
 /// What a test may set.
@@ -105,7 +117,10 @@ impl World {
             hash_cost: HashCost { memory_kib: 64, passes: 1 },
         };
         let (to_heart, asks) = mpsc::channel(64);
-        tokio::spawn(HeartTask::start(parts, asks).unwrap().run());
+        let task = HeartTask::start(parts, asks).unwrap();
+        let (link, link_task) = platform::new(no_link(), task.platform());
+        tokio::spawn(link_task.run());
+        tokio::spawn(task.run());
         let (heart, mut doors_asks) = web::Heart::new(64);
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = asked.clone();
@@ -134,7 +149,8 @@ impl World {
         let (https, http) = (at(&listeners.https), at(&listeners.http));
         let context = Arc::new(web::Context {
             heart,
-            drawing: web::Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix },
+            link,
+            drawing: web::Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix, text_svg: qr::text_svg },
             device: web::Device { serial: "LK-TEST".into(), model: "Model <T>".into(), version: "1.2.3" },
             rules: web::Rules {
                 lan_interfaces,

@@ -5,8 +5,9 @@ use chacha20::{ChaCha12Rng, rand_core::SeedableRng};
 use http_body_util::BodyExt;
 use hyper::{Method, StatusCode, header};
 use latchkey::{
+    clock::{Entropy, KernelEntropy, SystemClock},
     hash::{self, HashCost},
-    qr,
+    platform, qr,
     recovery::{
         Action, BootId, Context as HeartContext, Effect, GrantToken, Limits, Now, Pending, Record, Reply,
         Request, RequestId, SessionToken, State, Stored, StoredPending, StoredRecord,
@@ -26,6 +27,19 @@ use zeroize::Zeroizing;
 
 /// The cheapest hash that Argon2 has: what is tested here is pages.
 const COST: HashCost = HashCost { memory_kib: 8, passes: 1 };
+
+/// The way to a platform link that nobody runs: it is off.
+fn no_link() -> platform::Handle {
+    let parts = platform::Parts {
+        identity: None,
+        clock: Box::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
+        rng: KernelEntropy.generator().unwrap(),
+        bounds: platform::policy::Bounds::default(),
+        floor_unix_s: 0,
+        save_floor: Box::new(|_| ()),
+    };
+    platform::new(parts, tokio::sync::watch::channel(Default::default()).1).0
+}
 
 /// What the factory made of it.
 #[derive(Clone, Copy)]
@@ -143,7 +157,8 @@ impl Recorder {
         Self {
             ctx: Context {
                 heart,
-                drawing: Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix },
+                link: no_link(),
+                drawing: Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix, text_svg: qr::text_svg },
                 device: Device { serial: made.serial.into(), model: made.model.into(), version: "0.1.0" },
                 rules,
                 catalogue: Catalogue::english(),

@@ -3,7 +3,7 @@
 use crate::recorder::{Made, Recorder};
 use latchkey::web::routes::Page;
 
-const EVERY_PAGE: [Page; 16] = [
+const EVERY_PAGE: [Page; 18] = [
     Page::Home,
     Page::Activate,
     Page::SignIn,
@@ -13,8 +13,10 @@ const EVERY_PAGE: [Page; 16] = [
     Page::Admin,
     Page::AccountSecurity,
     Page::ChangePassword,
+    Page::Platform,
     Page::Forgot,
     Page::ForgotCode,
+    Page::ForgotSend,
     Page::ForgotRenew,
     Page::ForgotPicture,
     Page::ForgotPassword,
@@ -48,6 +50,40 @@ async fn a_forgotten_password_is_reset() {
     // Told once.
     recorder.post(Page::SignOut, "").await;
     assert_eq!(recorder.post(Page::SignIn, "password=second+Pass-2").await.location, "/overview");
+}
+
+#[tokio::test]
+async fn platform_access_starts_off_and_is_switched_on_by_whoever_is_signed_in() {
+    let mut recorder = Recorder::new(Made::default());
+    recorder.activate("olivia@example.com").await;
+    let checked = r#"value="yes" checked"#;
+    assert!(!recorder.get(Page::Platform, "").await.html().contains(checked));
+    let wrong = recorder.post(Page::Platform, "do=save&enabled=yes&server=not+a+host&code=").await;
+    assert_eq!(wrong.status.as_u16(), 422);
+    assert!(wrong.html().contains("server-error") && wrong.html().contains("not a host"));
+    let wrong = recorder.post(Page::Platform, "do=save&enabled=yes&server=&code=short").await;
+    assert!(wrong.html().contains("code-error"));
+    assert!(!recorder.get(Page::Platform, "").await.html().contains(checked), "nothing was set");
+    let saved =
+        recorder.post(Page::Platform, "do=save&enabled=yes&server=192.0.2.7%3A8443&code=ABC123").await;
+    assert_eq!(saved.location, "/configuration/platform?done=saved");
+    let page = recorder.get(Page::Platform, "done=saved").await;
+    assert!(page.html().contains(checked) && page.html().contains("192.0.2.7:8443"));
+    recorder.post(Page::SignOut, "").await;
+    let gone = recorder.get(Page::Platform, "").await;
+    assert_eq!((gone.status.as_u16(), gone.location.as_str()), (303, "/sign-in"));
+}
+
+#[tokio::test]
+async fn without_a_connection_no_code_is_sent_and_the_qr_code_stays() {
+    let mut recorder = Recorder::new(Made::default());
+    recorder.activate("olivia@example.com").await;
+    recorder.begin().await;
+    assert!(!recorder.get(Page::ForgotCode, "").await.html().contains("/forgot/send"), "not offered");
+    let sent = recorder.post(Page::ForgotSend, "").await;
+    assert_eq!(sent.location, "/forgot/code?done=send-offline");
+    let page = recorder.get(Page::ForgotCode, "done=send-offline").await;
+    assert!(page.html().contains("The code was not sent") && page.html().contains("qr.svg"));
 }
 
 #[tokio::test]

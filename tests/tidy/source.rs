@@ -59,7 +59,7 @@ fn a_heart_that_knows_the_outside_is_caught() {
 }
 
 /// Which modules of the daemon a module may name besides itself. `app` and `main` wire them all.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("recovery", &[]),
     ("board", &[]),
     ("certificate", &[]),
@@ -68,9 +68,11 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
     ("hash", &["recovery"]),
     ("identity", &[]),
     ("log", &["clock"]),
+    ("platform", &["recovery", "clock"]),
     ("qr", &[]),
     ("store", &["recovery"]),
-    ("web", &["recovery"]),
+    // The doors show how the platform link is.
+    ("web", &["recovery", "platform"]),
 ];
 
 fn module_of(path: &str) -> &str {

@@ -109,3 +109,7 @@ problem-too-many-requests-title = Too many requests
 problem-too-many-requests = This computer or phone has asked too often in a short time. Nothing was changed. Wait { $wait } and try again.
 problem-timed-out-title = It took too long
 problem-timed-out = The recorder stopped working on it, to stay ready for others. Look whether it was done, and try again.
+problem-platform-offline-title = Not connected to the recovery service
+problem-platform-offline = The code was not sent. Nothing was lost: the QR code works without this connection, and the recorder tries to connect again by itself.
+problem-platform-refused-title = The recovery service did not take it
+problem-platform-refused = It refused to send this code ({ $reason }). Nothing was lost: the QR code stays as it is. Wait, or scan it with a phone, whose page says why.

@@ -3,6 +3,7 @@
 use super::{
     Visit, Wrong, draw,
     frame::{FieldError, Kind, Link, Notice},
+    platform::PLATFORM,
     views, words,
 };
 use crate::{
@@ -44,7 +45,7 @@ impl<'a> Visit<'a> {
             emails: &emails,
             confirmed: self.seen.email_confirmed,
             pending: self.say(pending),
-            links: vec![self.link(USERS, "users-hint")],
+            links: vec![self.link(USERS, "users-hint"), self.link(PLATFORM, "platform-hint")],
         })
     }
 

@@ -63,12 +63,15 @@ impl<'a> Visit<'a> {
         let catalogue = &self.ctx.catalogue;
         let (tag, host) = (view.tag.to_string(), view.link.host.as_str());
         let emails = words::listed(catalogue, &view.masked_emails);
+        let (sent, can_send) = self.sending(view);
+        let mut notices = self.done(query);
+        notices.extend(self.not_sent(query));
         let with_tag = |key: &str, name: &str, value: &str| {
             catalogue.say_with(key, &[(name, value.into()), ("tag", tag.as_str().into())])
         };
         wrong.answer(|errors| {
             draw(&views::Challenge {
-                p: self.frame("forgot-title").wrong(errors).telling(self.done(query)),
+                p: self.frame("forgot-title").wrong(errors).telling(notices),
                 host,
                 link: view.link.to_string(),
                 next_check: with_tag("next-check", "host", host),
@@ -77,6 +80,8 @@ impl<'a> Visit<'a> {
                 tries_left: view.tries_left,
                 valid_s: view.valid_s,
                 renew_wait_s: view.renew_wait_s,
+                sent,
+                can_send,
             })
         })
     }

@@ -9,6 +9,7 @@ mod activation;
 mod assets;
 mod forgot;
 mod frame;
+mod platform;
 mod views;
 mod words;
 
@@ -100,6 +101,7 @@ impl<'a> Visit<'a> {
             (Page::Forgot, true) => self.begin(form).await,
             (Page::ForgotCode, false) => self.code_page(form).await,
             (Page::ForgotCode, true) => self.code(form).await,
+            (Page::ForgotSend, _) => self.send_now().await,
             (Page::ForgotRenew, _) => self.renew().await,
             (Page::ForgotPicture, _) => self.picture().await,
             (Page::ForgotPassword, false) => Ok(self.new_password_page()),
@@ -113,6 +115,8 @@ impl<'a> Visit<'a> {
             (Page::Admin, _) => Ok(self.admin(form)),
             (Page::AccountSecurity, false) => self.security_page(form).await,
             (Page::AccountSecurity, true) => self.security(form).await,
+            (Page::Platform, false) => self.platform_page(form).await,
+            (Page::Platform, true) => self.platform_set(form).await,
             (Page::ChangePassword, false) => Ok(self.change_password_page()),
             (Page::ChangePassword, true) => self.change_password(form).await,
         }

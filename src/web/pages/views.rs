@@ -65,6 +65,26 @@ pub(super) struct ChangePassword<'a> {
     pub(super) chars_min: usize,
 }
 
+/// Platform access.
+#[derive(Template)]
+#[template(path = "platform.html")]
+pub(super) struct Platform<'a> {
+    pub(super) p: Frame<'a>,
+    pub(super) enabled: bool,
+    /// The address as typed; empty: that of the identity.
+    pub(super) server: &'a str,
+    /// The address that is connected to; empty without an identity.
+    pub(super) usual: &'a str,
+    pub(super) code: &'a str,
+    pub(super) state: String,
+    /// Why it is not connected.
+    pub(super) reason: Option<String>,
+    pub(super) heard: Option<String>,
+    pub(super) next_s: Option<u64>,
+    /// What the QR code for adding the recorder holds; empty: there is none.
+    pub(super) add: String,
+}
+
 /// Step 1: verification mode and privacy policy.
 #[derive(Template)]
 #[template(path = "forgot.html")]
@@ -89,6 +109,10 @@ pub(super) struct Challenge<'a> {
     pub(super) tries_left: u32,
     pub(super) valid_s: u64,
     pub(super) renew_wait_s: u64,
+    /// What became of the code that the recorder has sent by itself.
+    pub(super) sent: Option<String>,
+    /// Whether it can send the code by itself now.
+    pub(super) can_send: bool,
 }
 
 /// Step 2.

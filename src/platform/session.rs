@@ -1,0 +1,241 @@
+//! A registered connection: heartbeat, sealed challenges, and what the cloud says by itself.
+
+use super::{
+    connect::{Socket, closed_reason},
+    link::{Ask, Board, hash_of},
+    policy::{Ended, Policy},
+    status::{NotSent, Reason, Sent},
+};
+use crate::{clock::Clock, recovery::record::PlatformSettings};
+use chacha20::ChaCha20Rng;
+use futures_util::{SinkExt, StreamExt};
+use latchkey_protocol::{
+    SealedChallenge,
+    platform::{Capabilities, FromCloud, FromDevice, RelayId, Sealed, close},
+};
+use std::{collections::VecDeque, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
+
+/// Answers that may be outstanding.
+const WAITING_MAX: usize = 8;
+/// Requests whose mail is followed.
+const FOLLOWED_MAX: usize = 8;
+/// Challenges a minute, well below what a cloud takes (8.7): whoever asks for more waits, and the
+/// connection is not lost to somebody at a page who presses a button again and again.
+const SUBMITS_A_MINUTE_MAX: usize = 10;
+/// A goodbye is not waited for.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// How a session ended.
+pub(super) enum Finish {
+    /// It broke or was ended by the cloud.
+    Ended(Ended, Reason),
+    /// The owner has changed the settings.
+    Settings,
+    /// The daemon stops.
+    Stopped,
+}
+
+/// A registered connection, ready to run.
+pub(super) struct Session<'a> {
+    pub(super) socket: Socket,
+    pub(super) takes: &'a Capabilities,
+    pub(super) policy: &'a Policy,
+    pub(super) clock: &'a (dyn Clock + Sync),
+    pub(super) rng: &'a mut ChaCha20Rng,
+    pub(super) pong_max_ms: u64,
+    pub(super) asks: &'a mut mpsc::Receiver<Ask>,
+    pub(super) settings: &'a mut watch::Receiver<PlatformSettings>,
+    pub(super) board: &'a Board,
+}
+
+/// A question without its answer yet.
+struct Waiting {
+    id: u32,
+    hash: [u8; 32],
+    answer: oneshot::Sender<Result<Sent, NotSent>>,
+}
+
+#[derive(Default)]
+struct Talk {
+    next_id: u32,
+    waiting: Vec<Waiting>,
+    followed: VecDeque<(RelayId, [u8; 32])>,
+    submitted_ms: VecDeque<u64>,
+}
+
+enum Happened {
+    Frame(Option<Result<Message, tungstenite::Error>>),
+    Asked(Option<Ask>),
+    Settings(bool),
+    Due,
+}
+
+impl Session<'_> {
+    /// Runs until the connection ends. Whoever still waits for an answer is told that the link broke.
+    pub(super) async fn run(mut self) -> Finish {
+        let mut talk = Talk::default();
+        let (finish, code) = match self.go_on(&mut talk).await {
+            Err(finish) => finish,
+            Ok(never) => match never {},
+        };
+        if let Some(code) = code {
+            let frame = CloseFrame { code: code.into(), reason: Default::default() };
+            let _ = timeout(GOODBYE_MAX, self.socket.close(Some(frame))).await; // a courtesy
+        }
+        finish
+    }
+
+    async fn go_on(&mut self, talk: &mut Talk) -> Result<std::convert::Infallible, (Finish, Option<u16>)> {
+        let lost = |reason| (Finish::Ended(Ended::Lost, reason), None);
+        let mut ping_at_ms = self.now_ms()? + self.policy.ping_in(self.rng);
+        let mut pong_by_ms: Option<u64> = None;
+        loop {
+            let now_ms = self.now_ms()?;
+            if pong_by_ms.is_some_and(|by_ms| now_ms >= by_ms) {
+                return Err((Finish::Ended(Ended::Lost, Reason::Silent), Some(close::SILENT)));
+            }
+            if now_ms >= ping_at_ms {
+                self.send(Message::Ping(Default::default())).await?;
+                // The first ping without an answer counts: the next may come before its time is over.
+                pong_by_ms.get_or_insert(now_ms + self.pong_max_ms);
+                ping_at_ms = now_ms + self.policy.ping_in(self.rng);
+            }
+            let until_ms = pong_by_ms.map_or(ping_at_ms, |by_ms| by_ms.min(ping_at_ms));
+            match self.next(until_ms.saturating_sub(now_ms)).await {
+                Happened::Due => {}
+                Happened::Settings(true) => return Err((Finish::Settings, Some(1000))),
+                Happened::Settings(false) | Happened::Asked(None) => {
+                    return Err((Finish::Stopped, Some(1000)));
+                }
+                Happened::Asked(Some(Ask::TryNow)) => {}
+                Happened::Asked(Some(Ask::Submit { sealed, answer })) => {
+                    self.submit(talk, sealed, answer).await?;
+                }
+                Happened::Frame(frame) => {
+                    let message = match frame {
+                        Some(Ok(Message::Close(close))) => {
+                            return Err(closed(close.map(|close| close.code.into())));
+                        }
+                        Some(Ok(message)) => message,
+                        Some(Err(tungstenite::Error::Capacity(_))) => {
+                            return Err((
+                                Finish::Ended(Ended::Lost, Reason::Protocol),
+                                Some(close::TOO_LONG),
+                            ));
+                        }
+                        Some(Err(_)) | None => return Err(lost(Reason::Lost)),
+                    };
+                    pong_by_ms = None;
+                    let heard_ms = self.now_ms()?;
+                    self.board.change(|status| status.last_heard_ms = Some(heard_ms));
+                    self.heard(talk, &message)?;
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self, wait_ms: u64) -> Happened {
+        let something = async {
+            tokio::select! {
+                frame = self.socket.next() => Happened::Frame(frame),
+                ask = self.asks.recv() => Happened::Asked(ask),
+                changed = self.settings.changed() => Happened::Settings(changed.is_ok()),
+            }
+        };
+        // A moment more, so that the clock has passed the moment when it is looked at.
+        timeout(Duration::from_millis(wait_ms + 1), something).await.unwrap_or(Happened::Due)
+    }
+
+    async fn submit(
+        &mut self,
+        talk: &mut Talk,
+        sealed: SealedChallenge,
+        answer: oneshot::Sender<Result<Sent, NotSent>>,
+    ) -> Result<(), (Finish, Option<u16>)> {
+        talk.waiting.retain(|waiting| !waiting.answer.is_closed());
+        let now_ms = self.now_ms()?;
+        talk.submitted_ms.retain(|at_ms| now_ms.saturating_sub(*at_ms) < 60_000);
+        let too_many = talk.waiting.len() >= WAITING_MAX || talk.submitted_ms.len() >= SUBMITS_A_MINUTE_MAX;
+        if too_many || !self.takes.has(Capabilities::SUBMIT) {
+            let _ = answer.send(Err(NotSent::Busy)); // whoever asked may be gone
+            return Ok(());
+        }
+        talk.submitted_ms.push_back(now_ms);
+        let (id, hash) = (talk.next_id, hash_of(&sealed));
+        talk.next_id = talk.next_id.wrapping_add(1);
+        talk.waiting.push(Waiting { id, hash, answer });
+        self.send(Message::text(FromDevice::Submit { id, sealed: Sealed(sealed) }.to_frame())).await
+    }
+
+    /// What the cloud said.
+    fn heard(&mut self, talk: &mut Talk, message: &Message) -> Result<(), (Finish, Option<u16>)> {
+        let malformed = || (Finish::Ended(Ended::Lost, Reason::Protocol), Some(close::MALFORMED));
+        let frame = match message {
+            Message::Text(frame) => frame,
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            _ => return Err(malformed()),
+        };
+        match FromCloud::parse(frame).map_err(|_| malformed())? {
+            FromCloud::Submitted { id, relay, mail } => {
+                let waiting = take(talk, id).ok_or_else(malformed)?;
+                talk.followed.retain(|(own, _)| *own != relay);
+                talk.followed.truncate(FOLLOWED_MAX - 1);
+                talk.followed.push_front((relay, waiting.hash));
+                self.board.mail(waiting.hash, mail);
+                let _ = waiting.answer.send(Ok(Sent { mail })); // whoever asked may be gone
+            }
+            FromCloud::Rejected { id, problem, retry_after_s } => {
+                let waiting = take(talk, id).ok_or_else(malformed)?;
+                let _ = waiting.answer.send(Err(NotSent::Rejected { problem, retry_after_s }));
+            }
+            FromCloud::Mail { relay, mail } => {
+                if let Some((_, hash)) = talk.followed.iter().find(|(own, _)| *own == relay) {
+                    self.board.mail(*hash, mail);
+                }
+            }
+            FromCloud::Reconnect { window_s } => {
+                let ended = Finish::Ended(Ended::Reconnect { window_s }, Reason::Lost);
+                return Err((ended, Some(close::GOING_AWAY)));
+            }
+            // Not asked for.
+            FromCloud::Registered(_)
+            | FromCloud::Refused { .. }
+            | FromCloud::Renewed { .. }
+            | FromCloud::Keys(_) => return Err(malformed()),
+        }
+        Ok(())
+    }
+
+    /// A peer that never reads is as good as gone.
+    async fn send(&mut self, message: Message) -> Result<(), (Finish, Option<u16>)> {
+        let sent = timeout(Duration::from_millis(self.pong_max_ms), self.socket.send(message)).await;
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err((Finish::Ended(Ended::Lost, Reason::Lost), None)),
+            Err(_) => Err((Finish::Ended(Ended::Lost, Reason::Silent), None)),
+        }
+    }
+
+    fn now_ms(&self) -> Result<u64, (Finish, Option<u16>)> {
+        self.clock.now().map(|now| now.boottime_ms).map_err(|_| (Finish::Stopped, None))
+    }
+}
+
+fn take(talk: &mut Talk, id: u32) -> Option<Waiting> {
+    let at = talk.waiting.iter().position(|waiting| waiting.id == id)?;
+    Some(talk.waiting.swap_remove(at))
+}
+
+fn closed(code: Option<u16>) -> (Finish, Option<u16>) {
+    let reason = closed_reason(code);
+    let ended = match reason {
+        Reason::Refused(reason) => Ended::Refused { reason, retry_after_s: None },
+        _ => Ended::Lost,
+    };
+    (Finish::Ended(ended, reason), None)
+}
