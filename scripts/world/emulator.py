@@ -10,11 +10,11 @@ from pathlib import Path
 from image import Image
 from machine import Machine
 from qmp import Qmp
-from world import Trouble
+from world import DAEMON_READY, Trouble
 
 BOOT_S_MAX = 180
 ANSWER_S_MAX = 120
-READY = r"\bready\b.*fingerprint"
+READY = DAEMON_READY
 
 
 class Emulator:

@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,9 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 READY_S_MAX = 60
+LOOK_S = 0.02
+# What the daemon says once it answers. Its ports are open before that, and hold whoever connects.
+DAEMON_READY = r"\bready\b.*fingerprint"
 STOP_S_MAX = 15
 
 
@@ -84,8 +88,9 @@ class Service:
         self.name, self.log = name, log
         self.process: subprocess.Popen | None = None
 
-    def start(self, command: list[str | Path], ports: list[int]):
-        """Starts it, and waits until it accepts connections on all its ports."""
+    def start(self, command: list[str | Path], ports: list[int], says: str = ""):
+        """Starts it, and waits until it accepts connections on all its ports and has said what it `says` then."""
+        told_before = self.log.stat().st_size if self.log.exists() else 0
         # The service must not outlive us, however we end, and Ctrl-C is ours to handle.
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -96,12 +101,25 @@ class Service:
                 start_new_session=True,
             )
         until = time.monotonic() + READY_S_MAX
-        for port in ports:
-            while not accepts(port):
+
+        def wait_for(happened, what: str):
+            while not happened():
                 if self.process.poll() is not None:
                     raise Trouble(f"the {self.name} ended at once:\n{self.last_lines()}")
                 if time.monotonic() > until:
-                    raise Trouble(f"the {self.name} does not listen on port {port}:\n{self.last_lines()}")
+                    raise Trouble(f"the {self.name} does not {what}:\n{self.last_lines()}")
+
+        for port in ports:
+            wait_for(lambda port=port: accepts(port), f"listen on port {port}")
+        if says:
+            wait_for(lambda: self.has_said(says, told_before), "get ready")
+
+    def has_said(self, pattern: str, since: int) -> bool:
+        """Whether its log has a match after its first bytes; looks a moment later if not."""
+        if re.search(pattern, self.log.read_bytes()[since:].decode(errors="replace")):
+            return True
+        time.sleep(LOOK_S)
+        return False
 
     def last_lines(self) -> str:
         """The end of its log."""
@@ -307,7 +325,7 @@ class Recorder:
         """Starts the daemon in the present boot."""
         assert self.boot is not None
         command = [*self.boot.enter(), self.program, "run", *self.arguments]
-        self.service.start(command, [self.https_port, self.http_port])
+        self.service.start(command, [self.https_port, self.http_port], says=DAEMON_READY)
 
     def crash(self):
         """kill -9, and a new start by what watches over the daemon."""
