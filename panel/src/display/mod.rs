@@ -12,7 +12,7 @@ use crate::{
     script,
     settings::Settings,
     state::Screen,
-    view::POINTER,
+    view::{Input, POINTER},
 };
 use console::Console;
 use nix::{
@@ -61,8 +61,13 @@ pub fn run(settings: Settings, tell: bool) -> io::Result<()> {
         let mut inputs = Vec::new();
         devices.read(&panel.session.state.preferences.layout, panel.session.scale(), &mut inputs);
         for input in inputs {
-            let damage = panel.input(input);
-            shown.update(&mut *surface, &panel, &devices, damage)?;
+            // The button's way down and up must each be seen by itself.
+            let is_press = matches!(input, Input::Press { .. });
+            panel.session.input(input);
+            if is_press {
+                let frame = panel.turn();
+                shown.update(&mut *surface, &panel, &devices, frame.damage)?;
+            }
         }
         let frame = panel.turn();
         shown.update(&mut *surface, &panel, &devices, frame.damage)?;
