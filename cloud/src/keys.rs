@@ -267,6 +267,19 @@ impl Authority {
     }
 }
 
+/// What a certificate of this cloud says of its host: the name without the port, and the addresses that
+/// stand for a developer's own machine.
+fn server_params(host: &str) -> Result<CertificateParams, KeysError> {
+    let name = host.split(':').next().unwrap_or(host);
+    let mut names = vec![name.to_owned()];
+    if name == "localhost" {
+        names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
+    }
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params)
+}
+
 /// A self-made certificate for the pages, `web.crt` and `web.key`: made at the first start and kept.
 /// It speaks for nobody but this trial, so one that is damaged is put aside and made anew.
 pub fn web_certificate(folder: &Path, host: &str) -> Result<(), KeysError> {
@@ -285,14 +298,8 @@ pub fn web_certificate(folder: &Path, host: &str) -> Result<(), KeysError> {
             tracing::warn!(file = %stale.display(), "the self-made certificate cannot be used and is made anew");
         }
     }
-    let name = host.split(':').next().unwrap_or(host);
-    let mut names = vec![name.to_owned()];
-    if name == "localhost" {
-        names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
-    }
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-    let mut params = CertificateParams::new(names)?;
-    params.distinguished_name.push(DnType::CommonName, name);
+    let mut params = server_params(host)?;
     params.not_before = rcgen::date_time_ymd(2026, 1, 1);
     params.not_after = rcgen::date_time_ymd(2036, 1, 1);
     let certificate = params.self_signed(&key)?;

@@ -1,7 +1,9 @@
 //! Keys of the platform link: what signs the time and the lists of keys, and the root that vouches for
 //! the cloud's own certificate. Devices get the public halves with their identity.
 
-use super::{Authority, KeyRing, KeysError, draw, hex, io_error, private_file, read_hex, read_private};
+use super::{
+    Authority, KeyRing, KeysError, draw, hex, io_error, private_file, read_hex, read_private, server_params,
+};
 use ed25519_dalek::SigningKey;
 use latchkey_protocol::{
     Host,
@@ -89,14 +91,8 @@ impl PlatformKeys {
         host: &str,
         now_s: i64,
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), KeysError> {
-        let name = host.split(':').next().unwrap_or(host);
-        let mut names = vec![name.to_owned()];
-        if name == "localhost" {
-            names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
-        }
         let key = KeyPair::generate_for(&rcgen::PKCS_ED25519)?;
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name.push(DnType::CommonName, name);
+        let mut params = server_params(host)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         params.not_before = super::date(now_s - DAY_S);
