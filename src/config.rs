@@ -95,6 +95,8 @@ pub struct Proxied {
     pub base_path: String,
     /// Users that may connect: the one that server runs as.
     pub uids: Vec<u32>,
+    /// Whether browsers reach that server by TLS.
+    pub tls: bool,
 }
 
 /// What a password hash costs (Argon2id).
@@ -248,7 +250,8 @@ fn proxied(layers: &mut Layers, runtime: &Path) -> Option<Proxied> {
         value.text().filter(|path| is_base_path(path))
     });
     let uids = layers.list("proxied.uids", UIDS, uid);
-    Some(Proxied { socket: runtime.join(socket), base_path, uids })
+    let tls = layers.take_or("proxied.tls", "true or false", true, |value| value.boolean());
+    Some(Proxied { socket: runtime.join(socket), base_path, uids, tls })
 }
 
 fn is_base_path(path: &str) -> bool {

@@ -231,10 +231,10 @@ fn context(
     certificate_sha256: [u8; 32],
     form_key: Zeroizing<[u8; 32]>,
 ) -> web::Context {
-    let (proxied_uids, base_path) = config
+    let (proxied_uids, base_path, proxied_tls) = config
         .proxied
         .as_ref()
-        .map(|proxied| (proxied.uids.clone(), proxied.base_path.clone()))
+        .map(|proxied| (proxied.uids.clone(), proxied.base_path.clone(), proxied.tls))
         .unwrap_or_default();
     web::Context {
         heart,
@@ -254,6 +254,7 @@ fn context(
             console_uids: config.console_uids.clone(),
             proxied_uids,
             base_path,
+            proxied_tls,
             password_chars_min: config.limits.password_chars_min,
             validity_s: config.limits.validity_s,
         },

@@ -65,7 +65,7 @@ fn settings_win_over_the_board_and_the_board_over_its_base() {
         "settings.toml",
         "[device]\nserial = \"LK-7\"\n[paths]\nstate = \"flash\"\nruntime = \"/run/x\"\n[lan]\nhttp_port = 0\n\
          names = [\"Recorder.Example\"]\n[recovery]\nvalidity_h = 24\n\
-         [proxied]\nsocket = \"p.socket\"\nbase_path = \"/recovery\"\nuids = [33]\n",
+         [proxied]\nsocket = \"p.socket\"\nbase_path = \"/recovery\"\nuids = [33]\ntls = false\n",
     );
     let config = Config::read(&shipped("host.toml"), Some(&settings)).unwrap();
     assert_eq!(config.device.serial, "LK-7");
@@ -76,7 +76,7 @@ fn settings_win_over_the_board_and_the_board_over_its_base() {
     assert_eq!(config.limits.validity_s, 24 * 3600);
     assert_eq!(config.password_hash, PasswordHash { memory_kib: 19456, passes: 2 });
     let socket = PathBuf::from("/run/x/p.socket");
-    let proxied = Proxied { socket, base_path: "/recovery".to_owned(), uids: vec![33] };
+    let proxied = Proxied { socket, base_path: "/recovery".to_owned(), uids: vec![33], tls: false };
     assert_eq!(config.proxied, Some(proxied));
 }
 

@@ -37,6 +37,8 @@ pub struct Caller {
     pub link: Result<(), OffLink>,
     /// Goes before every path in a link, a form's action, a redirect: empty, or the base path.
     pub base: String,
+    /// Whether browsers reach the server in front by TLS.
+    pub base_tls: bool,
     /// From the session cookie or the bearer token; not checked yet: the heart does that.
     pub session: Option<SessionToken>,
     /// From the grant cookie of the wizard; not checked yet.
@@ -88,7 +90,7 @@ impl Caller {
     pub fn cookie_scope(&self) -> cookies::Scope<'_> {
         match self.entry {
             Entry::Tls => cookies::Scope::Host,
-            Entry::Proxied | Entry::Console => cookies::Scope::Path(&self.base),
+            Entry::Proxied | Entry::Console => cookies::Scope::Path { base: &self.base, tls: self.base_tls },
         }
     }
 }

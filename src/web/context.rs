@@ -57,6 +57,8 @@ pub struct Rules {
     pub proxied_uids: Vec<u32>,
     /// Where the recorder's own web server shows the pages: empty, or `/` and a name, no `/` at the end.
     pub base_path: String,
+    /// Whether browsers reach that server by TLS.
+    pub proxied_tls: bool,
     /// The fewest characters of a password, as said on pages and measured by the meter.
     pub password_chars_min: usize,
     /// How long a code is valid, in seconds, as said on pages.

@@ -16,8 +16,13 @@ pub enum Cookie {
 pub enum Scope<'a> {
     /// The device's own HTTPS: the `__Host-` prefix, so that nobody else can have set it.
     Host,
-    /// Under a base path of another web server, which may speak TLS or not: no prefix.
-    Path(&'a str),
+    /// Under a path of another web server: no prefix, because that wants the whole host.
+    Path {
+        /// Empty, or `/` and a name, no `/` at the end.
+        base: &'a str,
+        /// Browsers reach that server by TLS, and are to send the cookie in no other way.
+        tls: bool,
+    },
 }
 
 impl Cookie {
@@ -26,9 +31,9 @@ impl Cookie {
             (Scope::Host, Self::Session) => "__Host-latchkey-session",
             (Scope::Host, Self::Grant) => "__Host-latchkey-grant",
             (Scope::Host, Self::Form) => "__Host-latchkey-form",
-            (Scope::Path(_), Self::Session) => "latchkey-session",
-            (Scope::Path(_), Self::Grant) => "latchkey-grant",
-            (Scope::Path(_), Self::Form) => "latchkey-form",
+            (Scope::Path { .. }, Self::Session) => "latchkey-session",
+            (Scope::Path { .. }, Self::Grant) => "latchkey-grant",
+            (Scope::Path { .. }, Self::Form) => "latchkey-form",
         }
     }
 }
@@ -38,7 +43,10 @@ pub fn set(scope: Scope<'_>, cookie: Cookie, value: &str) -> String {
     let name = cookie.name(scope);
     match scope {
         Scope::Host => format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict"),
-        Scope::Path(base) => format!("{name}={value}; Path={base}/; HttpOnly; SameSite=Strict"),
+        Scope::Path { base, tls } => {
+            let secure = if tls { " Secure;" } else { "" };
+            format!("{name}={value}; Path={base}/;{secure} HttpOnly; SameSite=Strict")
+        }
     }
 }
 
@@ -86,8 +94,12 @@ mod tests {
         assert_eq!(set, format!("__Host-latchkey-session={HEX}; Path=/; Secure; HttpOnly; SameSite=Strict"));
         assert!(read_one(set.split(';').next().unwrap()).is_some());
         assert!(clear(Scope::Host, Cookie::Session).ends_with("Max-Age=0"));
-        let based = super::set(Scope::Path("/latchkey"), Cookie::Form, HEX);
-        assert_eq!(based, format!("latchkey-form={HEX}; Path=/latchkey/; HttpOnly; SameSite=Strict"));
+        let based = |tls| super::set(Scope::Path { base: "/latchkey", tls }, Cookie::Form, HEX);
+        assert_eq!(
+            based(true),
+            format!("latchkey-form={HEX}; Path=/latchkey/; Secure; HttpOnly; SameSite=Strict")
+        );
+        assert_eq!(based(false), format!("latchkey-form={HEX}; Path=/latchkey/; HttpOnly; SameSite=Strict"));
     }
 
     #[test]

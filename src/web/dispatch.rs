@@ -163,9 +163,10 @@ fn caller(doors: &Doors, connection: &Connection, links: Option<&Links>, headers
     let ctx = &*doors.ctx;
     let entry = connection.entry;
     let base = if entry == Entry::Proxied { ctx.rules.base_path.clone() } else { String::new() };
+    let base_tls = entry == Entry::Proxied && ctx.rules.proxied_tls;
     let scope = match entry {
         Entry::Tls => cookies::Scope::Host,
-        Entry::Proxied | Entry::Console => cookies::Scope::Path(&base),
+        Entry::Proxied | Entry::Console => cookies::Scope::Path { base: &base, tls: base_tls },
     };
     let cookie = |cookie| {
         cookies::read(headers.get_all(header::COOKIE).iter().map(|value| value.as_bytes()), scope, cookie)
@@ -189,6 +190,7 @@ fn caller(doors: &Doors, connection: &Connection, links: Option<&Links>, headers
         form_secret_is_new: form_secret.is_none(),
         form_secret: form_secret.unwrap_or_else(|| doors.draw_form_secret()),
         base,
+        base_tls,
     }
 }
 

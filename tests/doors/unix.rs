@@ -75,7 +75,10 @@ async fn behind_the_recorders_own_web_server_the_same_rules_hold() {
     let password = r#"{"password":"Correct horse 1"}"#;
     let signed_in = world.proxied(here, &format!("POST {BASE}/api/v1/session"), &[JSON], password).await;
     let cookie = signed_in.cookies()[0];
-    assert!(cookie.starts_with("latchkey-session=") && cookie.contains("; Path=/latchkey/;"), "{cookie}");
+    assert!(
+        cookie.starts_with("latchkey-session=") && cookie.contains("; Path=/latchkey/; Secure;"),
+        "{cookie}"
+    );
     let console_only =
         world.proxied(here, &format!("POST {BASE}/api/v1/verify-password"), &[JSON], password).await;
     assert_eq!(console_only.problem(), "not-found");

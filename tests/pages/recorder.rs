@@ -151,6 +151,7 @@ impl Recorder {
             console_uids: vec![0],
             proxied_uids: vec![],
             base_path: made.base.into(),
+            proxied_tls: true,
             password_chars_min: 8,
             validity_s: 48 * 3600,
         };
@@ -172,6 +173,7 @@ impl Recorder {
                 local: None,
                 link: Ok(()),
                 base: made.base.into(),
+                base_tls: true,
                 session: None,
                 grant: None,
                 form_secret: [4; 32],
