@@ -82,9 +82,9 @@ class BoardWorld:
     def __init__(self, folder: Path, programs: Path, recorder: BoardRecorder):
         self.folder, self.recorder = folder, recorder
         ports = Ports()
-        smtp, mailbox, cloud = (ports.pick(usual) for usual in (2525, 8025, 9443))
+        smtp, mailbox, cloud, operators = (ports.pick(usual) for usual in (2525, 8025, 9443, 9464))
         self.mail = MailCatcher(folder, smtp, mailbox)
-        self.cloud = Cloud(programs, folder / "cloud", cloud, smtp)
+        self.cloud = Cloud(programs, folder / "cloud", cloud, smtp, operators)
 
     def __enter__(self):
         self.mail.start()

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from client import Api
-from world import NO_NAMESPACES, Trouble, World
+from link_check import LinkCheck
+from world import NO_NAMESPACES, Trouble, World, expect
 
 FIRST_EMAIL = "owner@example.org"
 SECOND_EMAIL = "new.owner@example.org"
@@ -21,6 +22,8 @@ class Check:
         self.step = "start"
         self.number = 0
         self.password = new_password()
+        self.email = FIRST_EMAIL
+        self.tag = ""
 
     def done(self, what: str):
         """Tells that a step is done."""
@@ -37,6 +40,7 @@ class Check:
         self.crash()
         self.reboot()
         self.email_change()
+        LinkCheck(self).run()
         print("reset complete", flush=True)
 
     def read_documents(self):
@@ -58,8 +62,7 @@ class Check:
         expect(self.describe()["lifecycle"], "active", "state after activation")
         self.done("activated over HTTPS; a password of 7 characters was refused")
         self.sign_in()
-        change = {"current": self.password, "email": FIRST_EMAIL}
-        self.device.must("PUT", "/admin/reserved-email", change)
+        self.change_email(self.email)
         self.sign_out()
         expect(self.describe()["masked_emails"], ["o***r@e***e.org"], "the reserved email, as anyone sees it")
         self.done("reserved an email; whoever is not signed in sees it masked")
@@ -114,10 +117,15 @@ class Check:
         """Another reserved email kills the code."""
         self.step = "email change with a code pending"
         code = self.code_for(self.forget())
-        self.device.must("PUT", "/admin/reserved-email", {"current": self.password, "email": SECOND_EMAIL})
+        self.change_email(SECOND_EMAIL)
         self.code_is_dead(code, "email-changed")
         self.sign_out()
         self.done("another reserved email with a code pending: the code was refused, with the reason")
+
+    def change_email(self, email: str):
+        """Reserves an address, confirmed by the password."""
+        self.device.must("PUT", "/admin/reserved-email", {"current": self.password, "email": email})
+        self.email = email
 
     def describe(self) -> dict:
         """What anyone may see."""
@@ -136,6 +144,7 @@ class Check:
     def forget(self) -> str:
         """Asks for a challenge, takes its picture, and gives the link that an independent decoder reads."""
         challenge = self.device.must("POST", "/reset/challenge", {"terms_accepted": True}).json()
+        self.tag = challenge["tag"]
         picture = self.world.folder / "qr.png"
         picture.write_bytes(self.device.must("GET", "/reset/challenge/qr.png").content)
         link = decode(picture)
@@ -146,17 +155,22 @@ class Check:
     def code_for(self, link: str) -> str:
         """Does what a phone does with the link, and reads the code in the owner's mail."""
         relayed = self.cloud.must("POST", "/relay", {"sealed": link.split("#")[1]}).json()
+        code = self.code_in_mail(relayed["tag"])
+        state = self.cloud.must("GET", f"/relay/{relayed['id']}").json()
+        expect(state["mail"]["state"] in ("queued", "accepted"), True, f"the mail's state is told: {state}")
+        return code
+
+    def code_in_mail(self, tag: str) -> str:
+        """The code in the owner's next mail, which must name the request's tag."""
         mail = self.world.mail.next_mail()
-        expect(mail["to"], [FIRST_EMAIL], "who got the mail")
-        expect(relayed["tag"] in mail["text"], True, "the mail names the request's tag")
+        expect(mail["to"], [self.email], "who got the mail")
+        expect(tag in mail["text"], True, "the mail names the request's tag")
         for form in ("text", "html"):
             if not mail[form]:
                 raise Trouble(f"the mail has no {form} form")
         codes = re.findall(r"^\s*(\d{8})\s*$", mail["text"], re.MULTILINE)
         if len(codes) != 1:
             raise Trouble(f"the mail should have the code alone on a line, once:\n{mail['text']}")
-        state = self.cloud.must("GET", f"/relay/{relayed['id']}").json()
-        expect(state["mail"]["state"] in ("queued", "accepted"), True, f"the mail's state is told: {state}")
         return codes[0]
 
     def verify(self, code: str) -> str:
@@ -187,7 +201,3 @@ def decode(picture: Path) -> str:
     return found.stdout.strip()
 
 
-def expect(found, wanted, what: str):
-    """Compares, and says what differs."""
-    if found != wanted:
-        raise Trouble(f"{what}: expected {wanted!r}, found {found!r}")

@@ -37,6 +37,7 @@ def for_a_person(world: World):
   recorder      {recorder.address}
   mail          {world.mail.address}
   cloud         {world.cloud.address}
+  its operators {world.cloud.operators_address}
 
   1. Open the recorder. Its certificate is self-made, so the browser warns: compare the
      fingerprint, then go on ("Advanced", "Proceed"). SHA-256 of the certificate:
@@ -47,6 +48,9 @@ def for_a_person(world: World):
   3. Sign out, and follow "Forgot password?" as far as the QR code. This machine is your phone,
      too: open the QR code's link at the cloud, and tap "Send the code".
   4. Read the code on the mail page, type it at the recorder, and choose a new password.
+  5. Under Configuration > Platform access, switch it on: the recorder comes online, and the
+     operators' page counts it. From now on the QR code's page has "Send the code now", which
+     needs no phone.
 
   The recorder's own screen, in a window: cargo run -p latchkey-panel
 """

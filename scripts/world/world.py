@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -34,6 +35,12 @@ STOP_S_MAX = 15
 
 class Trouble(Exception):
     """Why something cannot be done, in words for the person at the terminal."""
+
+
+def expect(found, wanted, what: str):
+    """Compares, and says what differs."""
+    if found != wanted:
+        raise Trouble(f"{what}: expected {wanted!r}, found {found!r}")
 
 
 def run(*command: str | Path, log: Path, **options) -> str:
@@ -252,9 +259,9 @@ def shared_tmpfs() -> Path:
 class Cloud:
     """`latchkey-cloud`, sending its mails to the mail catcher."""
 
-    def __init__(self, programs: Path, folder: Path, port: int, smtp_port: int):
+    def __init__(self, programs: Path, folder: Path, port: int, smtp_port: int, operators_port: int = 0):
         self.program = programs / "latchkey-cloud"
-        self.folder, self.port = folder, port
+        self.folder, self.port, self.operators_port = folder, port, operators_port
         self.config = folder / "cloud.toml"
         self.log = folder.parent / "cloud.log"
         self.service = Service("cloud", self.log)
@@ -263,6 +270,11 @@ class Cloud:
         if not self.config.exists():
             where = ["--listen", f"127.0.0.1:{port}", "--smtp", f"127.0.0.1:{smtp_port}"]
             run(self.program, "init", "--data", folder, "--host", self.host, *where, log=self.log)
+            if operators_port:
+                # A small window: a recorder comes back at once when the cloud was away.
+                with self.config.open("a") as config:
+                    config.write(f'\n[operators]\nlisten = "127.0.0.1:{operators_port}"\n')
+                    config.write("\n[platform]\nheartbeat_s = 60\nreconnect_window_s = 1\n")
 
     def start(self):
         """Serves."""
@@ -275,9 +287,24 @@ class Cloud:
         """Where its pages are."""
         return f"https://{self.host}/"
 
-    def sign(self, request: Path) -> str:
+    @property
+    def operators_address(self) -> str:
+        """Where its operators look."""
+        return f"http://127.0.0.1:{self.operators_port}/"
+
+    def metrics(self) -> dict[str, float]:
+        """Its counts, as monitoring reads them."""
+        with urllib.request.urlopen(f"{self.operators_address}metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+    def command(self, *words: str | Path) -> str:
+        """One of its commands, in words before and after `--config`."""
+        return run(self.program, *words[:2], "--config", self.config, *words[2:], log=self.log)
+
+    def sign(self, request: Path, *more: str) -> str:
         """What the factory gives for an identity request."""
-        return run(self.program, "factory", "sign", "--config", self.config, request, log=self.log)
+        return self.command("factory", "sign", request, *more)
 
 
 class Recorder:
@@ -288,6 +315,7 @@ class Recorder:
     def __init__(self, programs: Path, folder: Path, https_port: int, http_port: int, serial: str, board: str):
         self.program = programs / "latchkeyd"
         self.folder, self.https_port, self.http_port = folder, https_port, http_port
+        self.serial, self.board_name = serial, board
         self.state = folder / "state"
         self.can_reboot = namespaces_work()
         self.runtime = folder / "runtime" if self.can_reboot else shared_tmpfs()
@@ -307,12 +335,12 @@ class Recorder:
         )
         self.arguments = ["--board", TOP / f"board/{board}.toml", "--settings", self.settings]
 
-    def identify(self, cloud: Cloud):
+    def identify(self, cloud: Cloud, *more: str):
         """As in the factory: the recorder makes its key, the cloud signs it, the recorder keeps that."""
         request, identity = self.folder / "request.json", self.folder / "identity.json"
         request.write_text(run(self.program, "identity", "request", *self.arguments, log=self.log))
         identity.touch(mode=0o600)
-        identity.write_text(cloud.sign(request))
+        identity.write_text(cloud.sign(request, *more))
         run(self.program, "identity", "install", *self.arguments, identity, log=self.log)
         identity.unlink()
 
@@ -402,6 +430,7 @@ class World:
         saved = folder / "ports.json"
         ports = Ports()
         wanted = {"recorder": 8443, "recorder's port without TLS": 8080, "cloud": 9443, "mailbox": 8025, "mail": 2525}
+        wanted["operators' page"] = 9464
         # The recorder's identity names the cloud's address: a world that is opened again keeps its ports.
         if saved.exists():
             self.ports = json.loads(saved.read_text())
@@ -411,7 +440,8 @@ class World:
         else:
             self.ports = {what: ports.pick(usual, what) for what, usual in wanted.items()}
         self.mail = MailCatcher(folder, self.ports["mail"], self.ports["mailbox"])
-        self.cloud = Cloud(programs, folder / "cloud", self.ports["cloud"], self.ports["mail"])
+        operators = self.ports["operators' page"]
+        self.cloud = Cloud(programs, folder / "cloud", self.ports["cloud"], self.ports["mail"], operators)
         self.recorder = Recorder(
             programs,
             folder / "recorder",
