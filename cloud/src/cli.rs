@@ -5,6 +5,7 @@ use crate::{
     config::{Config, ConfigError},
     factory::{self, ClaimOptions, Factory, FactoryError, SignOptions},
     keys,
+    mailbox::reader::{COMMAND, serve_one},
     relay::mode_name,
     serve, setup,
     store::{Store as _, StoreError, sqlite::Sqlite},
@@ -85,6 +86,8 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
             let config = Options::read(rest, &["--config"], &[])?.finish()?;
             runtime()?.block_on(serve::until_signal(config)).map_err(Failure::from)
         }
+        // Not for people: `serve` runs it for each mail.
+        [COMMAND] => serve_one().map_err(|e| Failure::Io("a mail cannot be read".into(), e)),
         ["check", rest @ ..] => {
             let config = Options::read(rest, &["--config"], &[])?.finish()?;
             runtime()?.block_on(serve::check(&config))?;

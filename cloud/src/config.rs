@@ -1,9 +1,11 @@
 //! `cloud.toml`: read once, validated, all faults reported together with line and field. Nothing
 //! else reads settings.
 
+mod mailbox;
 mod platform;
 mod read;
 
+pub use mailbox::Mailbox;
 pub use platform::{Operators, Platform};
 
 use latchkey_protocol::{Address, Host};
@@ -25,6 +27,8 @@ pub struct Config {
     pub http: Http,
     /// How mails leave.
     pub mail: Mail,
+    /// The recovery mailbox, if there is one.
+    pub mailbox: Option<Mailbox>,
     /// How often.
     pub limits: Limits,
     /// How devices are kept connected.
@@ -193,13 +197,17 @@ impl Config {
         let data = folder.join(top.optional("data", &mut faults, Value::text).unwrap_or_default());
         let http = http(top.section("http", &mut faults), folder, &mut faults);
         let mail = mail(top.section("mail", &mut faults), folder, &mut faults);
+        let mailbox = match top.has("mailbox") {
+            true => mailbox::mailbox(top.section("mailbox", &mut faults), folder, &mut faults),
+            false => None,
+        };
         let limits = limits(top.section("limits", &mut faults), &mut faults);
         let platform = platform::platform(top.section("platform", &mut faults), &mut faults);
         let operators = platform::operators(top.section("operators", &mut faults), &mut faults);
         top.finish(&mut faults);
         match (host, http, mail) {
             (Some(host), Some(http), Some(mail)) if faults.is_empty() => {
-                Ok(Self { data, host, http, mail, limits, platform, operators })
+                Ok(Self { data, host, http, mail, mailbox, limits, platform, operators })
             }
             _ => {
                 faults.sort_by_key(|fault| fault.line);

@@ -15,6 +15,8 @@
 //! | [`mail`] | what a mail says and how it leaves |
 //! | [`worker`] | takes mails from the queue and sends them |
 //! | [`bounce`] | reads the reports of mails that came back |
+//! | [`mailbox`] | reads the mails that bring a QR code |
+//! | [`picture`] | finds QR codes in a picture |
 //! | [`web`] | pages and JSON over HTTPS |
 //! | [`serve`] | wires all of it, and stops it in order |
 #![forbid(unsafe_code)]
@@ -27,6 +29,8 @@ pub mod factory;
 pub mod keys;
 pub mod limits;
 pub mod mail;
+pub mod mailbox;
+pub mod picture;
 pub mod platform;
 pub mod relay;
 pub mod serve;

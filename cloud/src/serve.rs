@@ -3,11 +3,12 @@
 use crate::{
     bounce,
     clock::{Clock, WallClock},
-    config::{Config, Tls},
+    config::{self, Config, Tls},
     factory::Factory,
     keys::{self, KeyRing, KeysError},
     limits::{Meter, Requesters},
     mail::transport::{Transport, TransportError},
+    mailbox::Mailbox,
     platform::{Platform, tls::DeviceTlsError},
     relay::Relay,
     store::{Store, StoreError, sqlite::Sqlite},
@@ -64,6 +65,9 @@ pub enum ServeError {
     /// Devices cannot be let in.
     #[error("cannot set up the platform link")]
     Devices(#[from] DeviceTlsError),
+    /// The recovery mailbox cannot be used.
+    #[error("cannot use the Maildir of [mailbox]")]
+    Mailbox(#[source] std::io::Error),
     /// Signals cannot be heard.
     #[error("cannot hear signals")]
     Signal(#[source] std::io::Error),
@@ -127,6 +131,11 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
     platform.open_node().await?;
     tasks.spawn(platform.clone().keep_presence(stopped.clone()));
     tasks.spawn(platform.clone().sweep(stopped.clone()));
+    if let Some(config::Mailbox { maildir, program, .. }) = config.mailbox.clone() {
+        let counts = platform.metrics.mailbox.clone();
+        let mailbox = Mailbox::open(maildir, program, relay.clone(), bell.clone(), counts);
+        tasks.spawn(Arc::new(mailbox.map_err(ServeError::Mailbox)?).run(stopped.clone()));
+    }
 
     let web = Web {
         relay: relay.clone(),

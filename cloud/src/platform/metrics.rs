@@ -34,6 +34,8 @@ pub struct Metrics {
     pub rejected: Counter,
     /// Devices that were enrolled by a claim.
     pub enrolled: Counter,
+    /// Mails to the recovery mailbox, by what became of them.
+    pub mailbox: Family<Why, Counter>,
 }
 
 impl Metrics {
@@ -50,6 +52,7 @@ impl Metrics {
             submitted: Counter::default(),
             rejected: Counter::default(),
             enrolled: Counter::default(),
+            mailbox: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -65,6 +68,11 @@ impl Metrics {
         registry.register("submissions", "Challenges that devices submitted", metrics.submitted.clone());
         registry.register("rejections", "Requests of devices not carried out", metrics.rejected.clone());
         registry.register("enrolments", "Devices enrolled by a claim", metrics.enrolled.clone());
+        registry.register(
+            "mailbox_mails",
+            "Mails to the recovery mailbox, by what became of them",
+            metrics.mailbox.clone(),
+        );
         metrics
     }
 

@@ -11,6 +11,7 @@ mod forms;
 mod link;
 mod link_bad;
 mod link_flow;
+mod mailbox;
 mod refusals;
 mod smtp;
 mod submission;

@@ -1,0 +1,170 @@
+//! The recovery mailbox: a mail with the picture of a QR code does what the page does. Whoever sent it gets
+//! no answer, ever: an address can be forged, and the code goes to the reserved one.
+//!
+//! A mail that was relayed is removed: it holds its sender's address. What could not be read is counted,
+//! and kept aside for a while in a folder named after the reason. Two mails are read at a time, so that
+//! one that takes its reader long does not hold up the next.
+
+mod folder;
+pub mod letter;
+pub mod reader;
+
+use crate::{
+    platform::metrics::{Metrics, Why},
+    relay::{Refusal, Relay},
+    worker::chain,
+};
+use folder::Folder;
+use futures_util::StreamExt as _;
+use letter::{Found, Nothing};
+use prometheus_client::metrics::{counter::Counter, family::Family};
+use reader::ReadError;
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fs::File,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, watch};
+
+/// Mails that are read at a time.
+const READERS: usize = 2;
+/// How often the folder is looked at: somebody waits for the code.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What became of a mail, by the name under which it is counted and kept aside.
+pub type Reason = &'static str;
+/// The mail was read, and its challenge is on its way.
+pub const RELAYED: Reason = "relayed";
+
+/// A mailbox and its reader.
+pub struct Mailbox {
+    folder: Folder,
+    /// This program, which reads a mail when it is asked to.
+    program: PathBuf,
+    relay: Arc<Relay>,
+    bell: Arc<Notify>,
+    counts: Family<Why, Counter>,
+    /// Mails that were read and could be neither removed nor put aside: not read again.
+    stuck: Mutex<HashSet<OsString>>,
+}
+
+impl Mailbox {
+    /// A mailbox of the Maildir at `maildir`, which is made if it is not there.
+    pub fn open(
+        maildir: PathBuf,
+        program: PathBuf,
+        relay: Arc<Relay>,
+        bell: Arc<Notify>,
+        counts: Family<Why, Counter>,
+    ) -> io::Result<Self> {
+        let folder = Folder::open(maildir)?;
+        Ok(Self { folder, program, relay, bell, counts, stuck: Mutex::default() })
+    }
+
+    /// Reads what comes until told to stop; the mails in hand are finished first.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(error) = self.look(&stop).await {
+                tracing::warn!(error = %chain(&*error), "the recovery mailbox cannot be read now");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Reads what is new. An error is of the machine or the store, never of a mail.
+    async fn look(
+        &self,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let names = self.readable(self.folder.names().await?);
+        let names = names.into_iter().take_while(|_| !*stop.borrow());
+        let mut reads = futures_util::stream::iter(names).map(|name| self.one(name)).buffered(READERS);
+        let mut failed = None;
+        while let Some(read) = reads.next().await {
+            failed = failed.or(read.err());
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn readable(&self, mut names: Vec<OsString>) -> Vec<OsString> {
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.retain(|name| names.contains(name));
+        names.retain(|name| !stuck.contains(name));
+        names
+    }
+
+    /// Reads one mail and puts it away.
+    async fn one(&self, name: OsString) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let reason = self.read(&name).await?;
+        Metrics::count(&self.counts, reason);
+        tracing::info!(reason, "a mail to the recovery mailbox was read");
+        let away = match reason {
+            RELAYED => self.folder.remove(&name).await,
+            _ => self.folder.put_aside(&name, reason, self.relay.clock.now_s()).await,
+        };
+        if let Err(error) = away {
+            tracing::error!(%error, "a mail that was read stays in the recovery mailbox");
+            self.stuck.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+        }
+        Ok(())
+    }
+
+    /// Reads one mail and relays what it holds. An error means that it is worth trying again later.
+    async fn read(&self, name: &OsString) -> Result<Reason, Box<dyn std::error::Error + Send + Sync>> {
+        let mail: File = match self.folder.mail(name).await {
+            Ok(Some(mail)) => mail,
+            Ok(None) => return Ok("too-large"),
+            Err(error) => {
+                tracing::warn!(%error, "a mail cannot be opened");
+                return Ok("cannot-be-opened");
+            }
+        };
+        let links = match reader::read(&self.program, mail).await {
+            Ok(Found::Links(links)) => links,
+            Ok(Found::Nothing(nothing)) => return Ok(nothing_name(nothing)),
+            Err(ReadError::Limits) => return Ok("beyond-limits"),
+            Err(error @ ReadError::Process(_)) => return Err(error.into()),
+        };
+        let mut ended = "unusable";
+        for link in links {
+            match self.relay.submit(&link).await {
+                Ok(_) => {
+                    self.bell.notify_one();
+                    return Ok(RELAYED);
+                }
+                Err(Refusal::Store(error)) => return Err(error.into()),
+                Err(refusal) => ended = refusal_name(&refusal),
+            }
+        }
+        Ok(ended)
+    }
+}
+
+fn nothing_name(nothing: Nothing) -> Reason {
+    match nothing {
+        Nothing::NoMail => "no-mail",
+        Nothing::NoPicture => "no-picture",
+        Nothing::PictureTooLarge => "picture-too-large",
+        Nothing::PictureDamaged => "picture-damaged",
+        Nothing::NoCode => "no-code",
+        Nothing::OtherCode => "other-code",
+    }
+}
+
+fn refusal_name(refusal: &Refusal) -> Reason {
+    match refusal {
+        Refusal::OtherService(_) => "other-service",
+        Refusal::Revoked => "revoked",
+        Refusal::Superseded => "superseded",
+        Refusal::Expired => "expired",
+        Refusal::Limited { .. } => "limited",
+        _ => "unusable",
+    }
+}
