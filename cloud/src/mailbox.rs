@@ -28,7 +28,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::{MissedTickBehavior, interval},
+};
 
 /// Mails that are read at a time.
 const READERS: usize = 2;
@@ -67,12 +70,14 @@ impl Mailbox {
 
     /// Reads what comes until told to stop; the mails in hand are finished first.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut schedule = interval(LOOK);
+        schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !*stop.borrow() {
             if let Err(error) = self.look(&stop).await {
                 tracing::warn!(error = %chain(&*error), "the recovery mailbox cannot be read now");
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                _ = schedule.tick() => {}
                 _ = stop.changed() => {}
             }
         }

@@ -13,11 +13,7 @@ use std::{
     process::Stdio,
     time::Duration,
 };
-use tokio::{
-    io::AsyncReadExt as _,
-    process::Command,
-    time::timeout,
-};
+use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
 
 /// The hidden command.
 pub const COMMAND: &str = "read-mail";
