@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,13 +32,19 @@ serial = "{SERIAL}"
 device = "/dev/watchdog"
 feed_every_s = 10
 '''
+# The hook that ships, for the login on the serial console. Not in the board's own file: a program of that board that
+# runs on a developer's machine must not change the passwords there.
+HOOKS = """
+[hooks]
+folder = "/etc/latchkey/hooks"
+"""
 
 
 def test(image: Image, folder: Path, programs: Path):
     """Boots it, and walks through everything that must hold on it."""
     log = folder / "commands.log"
     data = folder / "data.img"
-    make_data(data, SETTINGS, log)
+    make_data(data, SETTINGS + HOOKS, log)
     make_networks(log)
     recorder = BoardRecorder(image, Machine(folder, disk=str(data)), folder / "console.log")
     with BoardWorld(folder, programs, recorder) as world:
@@ -71,7 +78,7 @@ def run_for_a_person(image: Image, folder: Path, window: bool):
     https, http = json.loads(saved.read_text()) if data.exists() else (ports.pick(8443), ports.pick(8080))
     if not data.exists():
         saved.write_text(json.dumps([https, http]))
-        make_data(data, f"{SETTINGS}\n[lan]\nhttps_port = {https}\nhttp_port = {http}\n", log)
+        make_data(data, f"{SETTINGS}{HOOKS}\n[lan]\nhttps_port = {https}\nhttp_port = {http}\n", log)
     for port in (https, http):
         if not is_free(port):
             raise Trouble(f"port {port} is taken; delete {data} for a factory-new board with other ports")
@@ -95,7 +102,7 @@ def run_for_a_person(image: Image, folder: Path, window: bool):
     print(f"  screen     {'in a window' if window else f'VNC at 127.0.0.1:{vnc}'}", flush=True)
     print(f"  control    {machine.qmp} (QEMU's machine protocol)", flush=True)
     print(f"  data       {data}; delete it for a factory-new board", flush=True)
-    print("  Enter gives a shell on its serial console; `poweroff` there ends it, Ctrl-C cuts its power.", flush=True)
+    print("  console    here: sign in as admin, with the password of its pages; `poweroff` ends it, Ctrl-C cuts its power", flush=True)
     subprocess.run(machine.command(image.kernel, image.initramfs, image.device_tree), check=False)
 
 
@@ -111,7 +118,8 @@ def main() -> int:
     parser.add_argument("--media", nargs="+", choices=("virt", "flash"), default=("virt", "flash"))
     options = parser.parse_args()
     kept = options.dir.resolve()
-    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if options.what in ("test", "cuts", "random") else kept
+    is_test = options.what in ("test", "cuts", "random")
+    folder = Path(tempfile.mkdtemp(prefix="latchkey-board-")) if is_test else kept
     image = Image(kept, options.program.resolve(), options.panel and options.panel.resolve())
     try:
         match options.what:
@@ -127,9 +135,11 @@ def main() -> int:
                 run_for_a_person(image, folder, options.window)
             case "test":
                 test(image, folder, options.programs.resolve())
+        if is_test:
+            shutil.rmtree(folder)
         return 0
     except Trouble as trouble:
-        print(f"\n{trouble!s}\n  Logs: {folder}", file=sys.stderr)
+        print(f"\n{trouble!s}\n  Kept, with logs and data: {folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,11 +1,12 @@
 """The steps of the test on the emulated board: the whole way of a reset against the real cloud, then what
 must kill a code and what must not."""
 
+import time
 from datetime import datetime, timezone
 
 from board_world import BoardWorld
-from check import Check, expect
-from emulator import READY
+from check import Check, expect, new_password
+from emulator import ANSWER_S_MAX, READY
 from networks import ask_from_far
 from world import Trouble
 
@@ -38,6 +39,7 @@ class BoardCheck(Check):
         self.off_link()
         self.activate()
         self.reset()
+        self.system_login()
         self.crash()
         self.reboot()
         self.power_cut()
@@ -57,6 +59,66 @@ class BoardCheck(Check):
             expect((status, problem["type"]), (403, "urn:latchkey:problem:not-on-this-network"), f"{path} off the link")
         expect(self.describe()["lifecycle"], "inactive", "after a refused activation")
         self.done("refused to be activated, and a reset, by a client behind a router")
+
+    def system_login(self):
+        """The recorder's own software: the system lets the admin in on the serial console with the password that the
+        hook gave it, and with no other. What a hook could not take is told again at the next sign-in."""
+        self.step = "login on the serial console"
+        board = self.world.recorder.emulator
+        self.other_software("settled")
+        self.prompt(0)
+        expect(self.logs_in(self.old_password), False, "the password before the reset logs in on the serial console")
+        expect(self.logs_in(self.password), True, "the new password logs in on the serial console")
+        self.done("after the reset its new password logged in on the serial console, and the old one did not")
+
+        self.step = "a hook that fails"
+        board.must("mv /data/etc/passwd /data/etc/away")
+        self.sign_in()
+        self.old_password, self.password = self.password, new_password()
+        self.device.must("PUT", "/admin/password", {"current": self.old_password, "new": self.password})
+        self.other_software("failing")
+        before = board.mark()
+        self.world.recorder.reboot()
+        self.other_software("at-next-sign-in")
+        board.must("mv /data/etc/away /data/etc/passwd")
+        self.prompt(before)
+        expect(self.logs_in(self.old_password), True, "the last password that a hook took still logs in")
+        self.sign_in()
+        self.other_software("settled")
+        expect(self.logs_in(self.old_password), False, "the old password logs in after the hook was told again")
+        expect(self.logs_in(self.password), True, "the new password logs in after the hook was told again")
+        self.sign_out()
+        self.done("a hook that failed was told again after a restart, at the next sign-in")
+
+    def other_software(self, wanted: str):
+        """Waits until the recorder says so of the hooks."""
+        until = time.monotonic() + ANSWER_S_MAX
+        while (found := self.describe()["other_software"]) != wanted:
+            if time.monotonic() > until:
+                raise Trouble(f"the recorder's other software: {found}, and not {wanted} within {ANSWER_S_MAX} s")
+
+    def prompt(self, after: int):
+        """Waits for the serial console's invitation to sign in."""
+        self.world.recorder.emulator.wait_for_prompt(r"sign in as admin[\s\S]*login: ", after)
+
+    def logs_in(self, password: str) -> bool:
+        """Whether the serial console lets the admin in. Its prompt is there before, and again after."""
+        board = self.world.recorder.emulator
+        before = board.mark()
+        board.type("admin\n")
+        board.wait_for_prompt("Password: ", before)
+        board.type(f"{password}\n")
+        board.wait_for_prompt(r"Login incorrect[\s\S]*login: |~ # ", before)
+        let_in = not any("Login incorrect" in line for line in board.lines[before:])
+        after = board.mark()
+        if let_in:
+            board.type('echo "let in as $USER with $(id -u)"; exit\n')
+            board.wait_for("^let in as admin with 0$", after)
+        else:
+            # It asks again by itself, for a minute; an end of input ends that, and another one invites.
+            board.type("\x04")
+        self.prompt(after)
+        return let_in
 
     def power_cut(self):
         """A power cut kills the code, and keeps everything else."""
@@ -105,7 +167,12 @@ class BoardCheck(Check):
         """The daemon runs as a user of its own, with no way back to root, and leaves no core dump."""
         self.step = "rights of the daemon"
         board = self.world.recorder.emulator
+        helpers = 0
         for process in board.must("pidof latchkeyd").split():
+            if "hook-helper" in board.must(f"cat /proc/{process}/cmdline"):
+                # What runs the hooks stays root, and reads nothing that a stranger sent.
+                helpers += 1
+                continue
             status = dict(line.split(":", 1) for line in board.must(f"cat /proc/{process}/status").splitlines())
             if "latchkeyd" not in status["Name"]:
                 raise Trouble(f"process {process} is {status['Name']}")
@@ -117,6 +184,7 @@ class BoardCheck(Check):
             expect(status["NoNewPrivs"].strip(), "1", "NoNewPrivs of the daemon")
             limits = board.must(f"grep core /proc/{process}/limits").split()
             expect(limits[4:6], ["0", "0"], "the largest core dump of the daemon")
+        expect(helpers, 1, "processes that run hooks")
         listed = board.must("stat -c '%a %u %n' /data/latchkey /data/latchkey/* /run/latchkey/pending-* 2>/dev/null; true")
         for line in listed.splitlines():
             mode, user, name = line.split(maxsplit=2)

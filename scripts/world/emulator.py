@@ -1,5 +1,7 @@
 """The emulated board under power: QEMU, the serial console, and a second serial line to command it by."""
 
+import codecs
+import os
 import re
 import socket
 import subprocess
@@ -24,6 +26,8 @@ class Emulator:
         self.image, self.machine, self.log = image, machine, log
         self.process: subprocess.Popen | None = None
         self.lines: list[str] = []
+        # What came after the last whole line: a prompt ends with no newline.
+        self.unfinished = ""
         self.news = threading.Condition()
         self.reader: threading.Thread | None = None
         self.shell: Shell | None = None
@@ -40,6 +44,7 @@ class Emulator:
         """Switches it on, and waits for nothing but the emulator."""
         with self.news:
             self.lines.clear()
+            self.unfinished = ""
         for stale in (self.machine.qmp, self.machine.shell_socket):
             stale.unlink(missing_ok=True)
         command = self.machine.command(self.image.kernel, self.image.initramfs, self.image.device_tree)
@@ -48,8 +53,6 @@ class Emulator:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         )
         self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
         self.reader.start()
@@ -64,12 +67,14 @@ class Emulator:
     def read(self, process: subprocess.Popen):
         """Keeps what the serial console says."""
         assert process.stdout
-        with self.log.open("a") as log:
-            for line in process.stdout:
-                log.write(line)
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        with self.log.open("ab") as log:
+            while some := os.read(process.stdout.fileno(), 65536):
+                log.write(some)
                 log.flush()
                 with self.news:
-                    self.lines.append(line.rstrip())
+                    *lines, self.unfinished = (self.unfinished + decoder.decode(some)).split("\n")
+                    self.lines += [line.rstrip() for line in lines]
                     self.news.notify_all()
         with self.news:
             self.news.notify_all()
@@ -77,7 +82,7 @@ class Emulator:
     def type(self, text: str):
         """Types on the serial console."""
         assert self.process and self.process.stdin
-        self.process.stdin.write(text)
+        self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
     def mark(self) -> int:
@@ -104,13 +109,17 @@ class Emulator:
                 self.news.wait(left_s)
         return ""
 
-    def wait_until(self, happened):
+    def wait_for_prompt(self, pattern: str, after: int):
+        """Waits until the console has said something, be it a part of a line, since a mark."""
+        self.wait_until(lambda: re.search(pattern, "\n".join([*self.lines[after:], self.unfinished])), BOOT_S_MAX)
+
+    def wait_until(self, happened, wait_s: float = ANSWER_S_MAX):
         """Waits for something that is no line of the console; whoever makes it true calls `wake`."""
-        until = time.monotonic() + ANSWER_S_MAX
+        until = time.monotonic() + wait_s
         with self.news:
             while not happened():
                 if not self.news.wait(until - time.monotonic()):
-                    raise Trouble(f"{ANSWER_S_MAX} s went by without an answer:\n{self.tail()}")
+                    raise Trouble(f"{wait_s:.0f} s went by without an answer:\n{self.tail()}")
 
     def wake(self):
         """Lets those who wait look again."""
@@ -119,7 +128,7 @@ class Emulator:
 
     def tail(self) -> str:
         """The end of what the console said."""
-        return "\n".join(f"      {line}" for line in self.lines[-15:])
+        return "\n".join(f"      {line}" for line in [*self.lines, self.unfinished][-15:])
 
     def must(self, command: str) -> str:
         """Runs a command as root on the board; trouble if it fails."""

@@ -21,7 +21,7 @@ MODULES = {
 # rcS inserts these itself, with parameters.
 BY_HAND = ("ubi.ko", "ubifs.ko", "softdog.ko")
 APPLETS = (
-    "cat chmod chown cut date dd dmesg grep head id ip insmod kill killall ln login ls mkdir mount mv passwd "
+    "cat chmod chown cp cut date dd dmesg getty grep head id ip insmod kill killall ln login ls mkdir mount mv passwd "
     "poweroff printf ps pidof reboot rm sed setsid sleep stat stty su sync tail tee test top touch umount uptime wc"
 ).split()
 DATA_MIB = 32
@@ -102,12 +102,16 @@ class Image:
                 shutil.copy(module, root / "lib/modules" / module.name)
             order = [module.name for module in modules if module.name not in BY_HAND]
             (root / f"lib/modules/order.{machine}").write_text("".join(f"{name}\n" for name in order))
-        shutil.copy(TOP / "board/qemu/inittab", root / "etc/inittab")
-        for script in ("rcS", "latchkeyd", "panel"):
+        for file in ("inittab", "issue"):
+            shutil.copy(TOP / "board/qemu" / file, root / "etc" / file)
+        for script in ("rcS", "latchkeyd", "panel", "console"):
             shutil.copy(TOP / "board/qemu" / script, root / "etc/init.d" / script)
             (root / "etc/init.d" / script).chmod(0o755)
         self.assemble(TOP / "board/qemu/set-clock.S", root / "bin/set-clock")
-        shutil.copytree(TOP / "board", root / "etc/latchkey", ignore=shutil.ignore_patterns("qemu", "service"))
+        shutil.copytree(TOP / "board", root / "etc/latchkey", ignore=shutil.ignore_patterns("qemu", "service", "buildroot"))
+        # Whatever mask the files were checked out with: a hook that others can write to is not run.
+        for hook in (root / "etc/latchkey/hooks", *(root / "etc/latchkey/hooks").iterdir()):
+            hook.chmod(0o755)
         shutil.copy(self.program, root / "usr/sbin/latchkeyd")
         if self.panel is not None:
             shutil.copy(self.panel, root / "usr/sbin/latchkey-panel")
