@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Measures the daemon on the emulated board, and in the same boot what a firmware would glue together
-instead: lighttpd with TLS, and mosquitto_sub holding a TLS connection. Called by `scripts/bench emulated`."""
+instead: lighttpd with TLS, and mosquitto_sub holding a TLS connection. Ends with one table. Called by
+`scripts/bench emulated`."""
 
 import argparse
 import json
@@ -17,16 +18,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts" / "world"))
 
+import boards  # noqa: E402
 from board_check import SERIAL, BoardCheck  # noqa: E402
 from board_world import BoardRecorder, BoardWorld  # noqa: E402
 from client import ask  # noqa: E402
 from image import Image, make_data  # noqa: E402
+from link_check import is_online  # noqa: E402
 from machine import Machine  # noqa: E402
 from networks import ADDRESS, OURS, make_networks  # noqa: E402
 from packages import Archive  # noqa: E402
 from world import TOP, Trouble, run  # noqa: E402
 
-IDLE_S = {False: 60, True: 300}
+BOARD = "qemu-armv7"
+# The daemon's threads for slow work end when they had none for ten seconds.
+REST_S = 15
 CHALLENGES = 5
 START_S_MAX = 60
 MQTT_PORT, LIGHTTPD_PORT = 8883, 4443
@@ -51,11 +56,12 @@ class Bench:
         self.recorder, self.check, self.idle_s = recorder, check, idle_s
         self.board = recorder.emulator
         self.figures: dict = {}
+        self.rows: list[tuple[str, str, str, str]] = []
 
-    def row(self, what: str, figure: str, key: str, value):
-        """A figure, told at once."""
-        self.figures[key] = value
-        print(f"    {what}: {figure}", flush=True)
+    def row(self, what: str, ours: str, theirs: str = "", target: str = ""):
+        """A line of the table, told at once."""
+        self.rows.append((what, ours, theirs, target))
+        print("    " + "; ".join(part for part in (what, ours, theirs) if part), flush=True)
 
     def memory(self, pid: str) -> dict[str, int]:
         """VmRSS, VmHWM, and Pss, in KiB."""
@@ -81,27 +87,31 @@ class Bench:
         """Processor time of every thread."""
         return self.threads(name, "schedstat", ".")
 
-    def idle(self, name: str):
-        """Wake-ups and processor time while nobody asks for anything."""
-        # The daemon's threads for slow work end when they had none for ten seconds.
-        time.sleep(15)
-        wakeups, cpu_ns = self.threads(name, "status", "^voluntary"), self.cpu_ns(name)
+    def idle(self) -> dict[str, tuple[float, float]]:
+        """Wake-ups a minute, and percent of the core, of each program while nobody asks for anything."""
+        names = ("latchkeyd", *PEERS)
+        time.sleep(REST_S)
+        before = {name: (self.threads(name, "status", "^voluntary"), self.cpu_ns(name)) for name in names}
         started = time.monotonic()
         time.sleep(self.idle_s)
         taken_s = time.monotonic() - started
-        per_min = grown(wakeups, self.threads(name, "status", "^voluntary")) * 60 / taken_s
-        percent = grown(cpu_ns, self.cpu_ns(name)) / taken_s / 1e7
-        what = f"{per_min:.1f} wake-ups a minute, {percent:.3f} % of the core, over {taken_s:.0f} s"
-        self.row(f"{name}, idle", what, f"{name}_idle", {"wakeups_per_min": per_min, "cpu_percent": percent})
+        found = {}
+        for name, (wakeups, cpu_ns) in before.items():
+            per_min = grown(wakeups, self.threads(name, "status", "^voluntary")) * 60 / taken_s
+            found[name] = per_min, grown(cpu_ns, self.cpu_ns(name)) / taken_s / 1e7
+        self.figures["idle"] = {
+            "s": taken_s, "wakeups_per_min_and_cpu_percent": found,
+        }
+        return found
 
-    def resident(self, name: str, when: str):
+    def resident(self, name: str, when: str) -> dict[str, int]:
         """How much memory a program has."""
         found = [self.memory(pid) for pid in self.pids(name)]
         sums = {key: sum(each[key] for each in found) for key in found[0]}
-        told = f"{sums['VmRSS'] / 1024:.2f} MiB (its share {sums['Pss'] / 1024:.2f}), peak {sums['VmHWM'] / 1024:.2f}"
-        self.row(f"{name}, resident, {when}", told, f"{name}_memory_{when.replace(' ', '_')}_kib", sums)
+        self.figures[f"{name}_memory_{when.replace(' ', '_')}_kib"] = sums
+        return sums
 
-    def start(self, name: str, command: str, port: int, path: str, times: int = 5):
+    def start(self, name: str, command: str, port: int, path: str, times: int = 5) -> str:
         """From the start of a program to its first answer over TLS."""
         taken_ms = []
         for _ in range(times):
@@ -111,8 +121,8 @@ class Bench:
             self.board.shell.send(f"{command} </dev/null >/dev/null 2>&1 &")
             self.first_answer(port, path)
             taken_ms.append(1e3 * (time.monotonic() - started))
-        told = f"{statistics.median(taken_ms):.0f} ms (of {times}: {min(taken_ms):.0f} to {max(taken_ms):.0f})"
-        self.row(f"{name}, start to the first TLS answer", told, f"{name}_start_ms", taken_ms)
+        self.figures[f"{name}_start_ms"] = taken_ms
+        return f"{statistics.median(taken_ms):.0f} ms ({min(taken_ms):.0f} to {max(taken_ms):.0f})"
 
     def first_answer(self, port: int, path: str):
         """Asks until it is answered."""
@@ -125,20 +135,45 @@ class Bench:
                 time.sleep(0.002)
         raise Trouble(f"no answer at port {port}:\n{self.board.tail()}")
 
-    def daemon(self):
-        """latchkeyd: memory, idle, challenge, start."""
+    def run(self, size: int, peer_sizes: dict[str, int], counted: dict):
+        """Everything, in one boot."""
         check = self.check
-        self.resident("latchkeyd", "idle, new")
+        self.figures |= {"bytes": size, "peers_bytes": peer_sizes, "counted": counted}
+        theirs = f"{sum(peer_sizes.values()) / 2**20:.2f} MiB with libraries"
+        self.row("size", f"{size / 2**20:.2f} MiB", theirs, "2.5 MiB")
+        self.resident("latchkeyd", "new")
         check.activate()
         check.reset()
-        self.resident("latchkeyd", "after a reset")
-        self.idle("latchkeyd")
-        self.challenge()
+        peak = self.resident("latchkeyd", "after a reset")["VmHWM"]
+        check.sign_in()
+        # Who the cloud is stands in the identity; where it is, as this board reaches it, in the settings.
+        check.device.must("PUT", "/platform", {"enabled": True, "server": f"{OURS}:{check.world.cloud.port}"})
+        is_online(check.device, "the platform link of the board")
+        check.sign_out()
+        lighttpd_start = self.start_peers()
+        idle = self.idle()
+        memory = {name: self.resident(name, "idle") for name in ("latchkeyd", *PEERS)}
+        ours, *theirs = (f"{kib['VmRSS'] / 1024:.2f} MiB" for kib in memory.values())
+        self.row("resident, idle, with the platform link up", ours, " and ".join(theirs), "2.5 MiB")
+        ours, *theirs = (f"{kib['Pss'] / 1024:.2f} MiB" for kib in memory.values())
+        self.row("its share of memory that is shared", ours, " and ".join(theirs))
+        argon2_mib = counted["password_hash"]["memory_kib"] / 1024
+        self.row("peak in a reset", f"{peak / 1024:.1f} MiB", "", f"{argon2_mib + 3:.0f} MiB")
+        for what, place, form, target in (("wake-ups a minute", 0, "{:.1f}", ""), ("of the core", 1, "{:.3f} %", "0.1 %")):
+            ours, *theirs = (form.format(found[place]) for found in idle.values())
+            self.row(f"idle for {self.idle_s} s: {what}", ours, " and ".join(theirs), target)
+        self.row("challenge, draw to PNG, with its storing: processor time", self.challenge(), "", "60 ms")
+        if "sign_in_instructions" in counted:
+            million = {key: counted[f"{key}_instructions"] / 1e6 for key in ("challenge", "sign_in")}
+            self.row("challenge, draw to PNG, with its storing: instructions", f"{million['challenge']:.1f} million")
+            hashed = f"Argon2id {argon2_mib:.0f} MiB, {counted['password_hash']['passes']} passes"
+            self.row(f"sign-in ({hashed}): instructions", f"{million['sign_in']:.1f} million")
         # From here on init leaves it to us.
         self.board.must("sed -i /respawn/d /etc/inittab && kill -HUP 1")
-        self.start("latchkeyd", "/etc/init.d/latchkeyd", 443, "/api/v1/device")
+        start = self.start("latchkeyd", "/etc/init.d/latchkeyd", 443, "/api/v1/device")
+        self.row("start to the first TLS answer, median of 5", start, f"lighttpd {lighttpd_start}", "300 ms")
 
-    def challenge(self):
+    def challenge(self) -> str:
         """Processor time of a challenge: what it takes on top of two requests that only tell something."""
         check = self.check
         check.sign_in()
@@ -151,8 +186,8 @@ class Bench:
             draw.append(self.cost(lambda: check.device.must("POST", "/reset/challenge", {"terms_accepted": True})))
             picture.append(self.cost(lambda: check.device.must("GET", "/reset/challenge/qr.png")))
         drawn, shown, told = (statistics.median(costs) / 1e6 for costs in (draw, picture, tell))
-        what = f"{drawn + shown - 2 * told:.0f} ms of processor time ({drawn - told:.0f} to draw, {shown - told:.0f} for the PNG)"
-        self.row("challenge, draw to PNG, with its storing", what, "challenge_ms", {"draw": drawn, "png": shown, "tell": told})
+        self.figures["challenge_ms"] = {"draw": drawn, "png": shown, "tell": told}
+        return f"{drawn + shown - 2 * told:.0f} ms ({drawn - told:.0f} to draw, {shown - told:.0f} for the PNG)"
 
     def cost(self, request) -> int:
         """Processor time that the daemon takes for a request on a new connection."""
@@ -160,26 +195,20 @@ class Bench:
         request()
         return grown(before, self.cpu_ns("latchkeyd"))
 
-    def peers(self, sizes: dict[str, int]):
-        """What is glued together elsewhere."""
-        total = sum(sizes.values())
-        both = f"{total / 2**20:.2f} MiB with their libraries"
-        self.row("lighttpd and mosquitto_sub, size", both, "peers_bytes", sizes)
+    def start_peers(self) -> str:
+        """Starts what is glued together elsewhere, and leaves it running; how long lighttpd takes to start."""
         self.board.must("mkdir -p /var/tmp /lib/arm-linux-gnueabihf && ln -s /data/peers/lib/* /lib/arm-linux-gnueabihf/")
         self.board.must("ln -sf /data/peers/lib/ld-linux-armhf.so.3 /lib/")
-        self.board.must("chmod +x /data/peers/lighttpd /data/peers/mosquitto_sub /data/peers/lib/*; killall -9 latchkeyd; true")
+        self.board.must("chmod +x /data/peers/lighttpd /data/peers/mosquitto_sub /data/peers/lib/*")
         lighttpd = "/data/peers/lighttpd -m /data/peers -D -f /data/peers/lighttpd.conf"
-        self.start("lighttpd", lighttpd, LIGHTTPD_PORT, "/index.html")
+        taken = self.start("lighttpd", lighttpd, LIGHTTPD_PORT, "/index.html")
         subscribe = f"/data/peers/mosquitto_sub -h {OURS} -p {MQTT_PORT} --insecure --cafile /data/peers/peer.pem -t t -k 60"
         connected = broker()
         assert self.board.shell
         self.board.shell.send(f"{subscribe} </dev/null >/dev/null 2>&1 &")
         if not connected.wait(START_S_MAX):
             raise Trouble("mosquitto_sub does not connect")
-        for name in PEERS:
-            self.resident(name, "idle")
-        for name in PEERS:
-            self.idle(name)
+        return taken
 
 
 def grown(before: dict[str, int], after: dict[str, int]) -> int:
@@ -257,27 +286,37 @@ def main():
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--idle-s", type=int, default=300, help="how long to watch them idle")
     options = parser.parse_args()
-    image = Image(options.dir.resolve(), options.program.resolve())
+    program, programs = options.program.resolve(), options.programs.resolve()
+    image = Image(options.dir.resolve(), program)
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as name:
         folder = Path(name)
         log = folder / "commands.log"
+        make_networks(log)
+        print("    counting instructions under QEMU's user emulation", flush=True)
+        counted = boards.measure(boards.Board(BOARD, program), programs / "latchkey-cloud", folder / "counted")
         peers, sizes = make_peers(image, folder, log)
         data = folder / "data.img"
         make_data(data, f'[device]\nserial = "{SERIAL}"\n', log, more=[peers])
-        make_networks(log)
         recorder = BoardRecorder(image, Machine(folder, disk=str(data)), folder / "console.log")
-        with BoardWorld(folder, options.programs.resolve(), recorder) as world:
+        world = BoardWorld(folder, programs, recorder)
+        on_loopback = f'"127.0.0.1:{world.cloud.port}"'
+        text = world.cloud.config.read_text()
+        world.cloud.config.write_text(text.replace(on_loopback, f'{on_loopback}, "{OURS}:{world.cloud.port}"', 1))
+        with world:
             check = Quiet(world)
             print(f"    boot: ready after {recorder.emulator.power_on():.1f} s", flush=True)
             recorder.identify(world.cloud, folder)
             check.read_documents()
-            bench = Bench(recorder, check, IDLE_S[options.long])
-            bench.row("latchkeyd, size", f"{options.program.stat().st_size / 2**20:.2f} MiB", "bytes", options.program.stat().st_size)
-            bench.daemon()
-            bench.peers(sizes)
+            bench = Bench(recorder, check, options.idle_s)
+            bench.run(program.stat().st_size, sizes, counted)
         options.out.write_text(json.dumps(bench.figures, indent=1) + "\n")
+    rows = [("", "latchkeyd", "lighttpd and mosquitto_sub", "at most"), *bench.rows]
+    wide = [max(len(row[column]) for row in rows) for column in range(3)]
+    print()
+    for what, ours, theirs, target in rows:
+        print(f"{what:{wide[0]}}  {ours:{wide[1]}}  {theirs:{wide[2]}}  {target}".rstrip())
     print(f"\nwritten to {options.out}")
 
 

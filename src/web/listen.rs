@@ -2,6 +2,7 @@
 //! "the interface that it came in on" is the kernel's word and not a guess from an address. Other
 //! interfaces are not listened on.
 
+use super::links::Links;
 use nix::{
     net::if_::if_nametoindex,
     sys::socket::{setsockopt, sockopt},
@@ -21,7 +22,8 @@ use tokio::{
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 
-/// How often it is looked whether an interface has come or has been replaced.
+/// How often it is looked whether a missing interface can be listened on; and whether one was replaced,
+/// where the kernel does not tell that by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// A TCP socket that listens.
@@ -32,6 +34,8 @@ pub struct LanListener {
     /// The interface that it is bound to.
     pub bound: Option<Bound>,
     port: u16,
+    /// None where the kernel does not tell of interfaces.
+    links: Option<Links>,
 }
 
 impl LanListener {
@@ -41,15 +45,17 @@ impl LanListener {
     }
 
     /// The next connection. An interface that comes late, or is replaced (a USB adapter), is listened on
-    /// again within [`LOOK_EVERY`].
+    /// again: at once where the kernel tells, or else within [`LOOK_EVERY`].
     pub async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         loop {
-            let accepted = match &self.socket {
-                Some(socket) => timeout(LOOK_EVERY, socket.accept()).await,
-                None => timeout(LOOK_EVERY, std::future::pending()).await,
-            };
-            if let Ok(accepted) = accepted {
-                return accepted;
+            match &self.socket {
+                Some(socket) if self.bound.is_none() => return socket.accept().await,
+                Some(socket) => tokio::select! {
+                    accepted = socket.accept() => return accepted,
+                    () = self.news() => {}
+                },
+                // It may be there and not let itself be listened on yet.
+                None => _ = timeout(LOOK_EVERY, self.news()).await,
             }
             let Some(bound) = self.bound.as_mut().filter(|bound| !bound.is_current()) else { continue };
             // Closed first: the port must be free for its follower.
@@ -64,6 +70,18 @@ impl LanListener {
                 Err(error) => tracing::warn!(interface = bound.interface, %error, "cannot listen on it"),
             }
         }
+    }
+}
+
+impl LanListener {
+    /// Waits until the interface may be another one.
+    async fn news(&self) {
+        if let Some(links) = &self.links
+            && links.changed().await.is_ok()
+        {
+            return;
+        }
+        let _ = timeout(LOOK_EVERY, std::future::pending::<()>()).await; // a look is due
     }
 }
 
@@ -102,6 +120,11 @@ pub struct Listeners {
 pub fn lan(port: u16, interfaces: &[String]) -> io::Result<Vec<LanListener>> {
     let mut listeners = vec![];
     for interface in interfaces {
+        // Before the first look, so that nothing is missed between the two.
+        let links = Links::watch();
+        if let Err(error) = &links {
+            tracing::warn!(%error, "the kernel does not tell of interfaces that come and go: looked for at times");
+        }
         let index = if_nametoindex(interface.as_str()).unwrap_or(0);
         let socket = match bind(port, Some(interface)) {
             Ok(socket) => Some(socket),
@@ -111,12 +134,13 @@ pub fn lan(port: u16, interfaces: &[String]) -> io::Result<Vec<LanListener>> {
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && port >= 1024 => {
                 tracing::warn!(%error, "cannot listen on an interface alone; listening on all");
-                return Ok(vec![LanListener { socket: Some(bind(port, None)?), bound: None, port }]);
+                let socket = Some(bind(port, None)?);
+                return Ok(vec![LanListener { socket, bound: None, port, links: None }]);
             }
             Err(error) => return Err(error),
         };
         let bound = Some(Bound { interface: interface.clone(), index });
-        listeners.push(LanListener { socket, bound, port });
+        listeners.push(LanListener { socket, bound, port, links: links.ok() });
     }
     Ok(listeners)
 }

@@ -15,6 +15,7 @@ pub mod cookies;
 pub mod dispatch;
 pub mod form;
 pub mod guards;
+mod links;
 pub mod listen;
 pub mod pages;
 pub mod plain;

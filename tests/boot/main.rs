@@ -6,5 +6,6 @@ mod chpasswd;
 mod daemon;
 mod entropy;
 mod hooks;
+mod links;
 mod privileges;
 mod stop;
