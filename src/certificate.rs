@@ -19,6 +19,8 @@ pub struct Certificate {
     pub key_pem: Zeroizing<Vec<u8>>,
     /// SHA-256 of the certificate's DER form: the fingerprint that people compare.
     pub sha256: [u8; 32],
+    /// Both as TLS uses them. To read a key takes as long as to sign with it, so it is read once.
+    pub certified: CertifiedKey,
 }
 
 /// Why the files cannot be used.
@@ -37,8 +39,14 @@ pub enum CertificateError {
 
 /// A certificate could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to make a certificate")]
-pub struct MakeError(#[from] rcgen::Error);
+pub enum MakeError {
+    /// No key or certificate came about.
+    #[error("failed to make a certificate")]
+    Make(#[from] rcgen::Error),
+    /// It cannot be used.
+    #[error("the certificate that was made cannot be used")]
+    Made(#[from] CertificateError),
+}
 
 impl Certificate {
     /// Reads the files back.
@@ -47,8 +55,9 @@ impl Certificate {
         let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(CertificateError::Key)?;
         let signing = any_supported_type(&key).map_err(CertificateError::Pair)?;
         let sha256 = Sha256::digest(&der).into();
-        CertifiedKey::new(vec![der], signing).keys_match().map_err(CertificateError::Pair)?;
-        Ok(Self { pem, key_pem, sha256 })
+        let certified = CertifiedKey::new(vec![der], signing);
+        certified.keys_match().map_err(CertificateError::Pair)?;
+        Ok(Self { pem, key_pem, sha256, certified })
     }
 
     /// Makes a key (ECDSA P-256, which every browser knows) and a certificate for it.
@@ -64,9 +73,8 @@ impl Certificate {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let certificate = params.self_signed(&key)?;
-        let sha256 = Sha256::digest(certificate.der()).into();
         let key_pem = Zeroizing::new(key.serialize_pem().into_bytes());
-        Ok(Self { pem: certificate.pem().into_bytes(), key_pem, sha256 })
+        Ok(Self::read(certificate.pem().into_bytes(), key_pem)?)
     }
 }
 

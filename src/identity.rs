@@ -80,14 +80,14 @@ pub fn request(key: &SigningKey, serial: &str, model: &str) -> Result<IdentityRe
     Ok(IdentityRequest::new(key, serial, model)?)
 }
 
-/// Reads an identity file and joins it with the device's key, if it is for this device.
-pub fn join(file: &[u8], key: SigningKey, serial: &str) -> Result<DeviceIdentity, Error> {
+/// Reads an identity file and joins it with the device's key, if it is for this device. The file comes along.
+pub fn join(file: &[u8], key: SigningKey, serial: &str) -> Result<(DeviceIdentity, IdentityFile), Error> {
     let file: IdentityFile = serde_json::from_slice(file)
         .map_err(|error| Error::Format { line: error.line(), column: error.column() })?;
     if file.serial != serial {
         return Err(Error::Serial { signed: file.serial, own: serial.to_owned() });
     }
-    Ok(file.join(key)?)
+    Ok((file.join(key)?, file))
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn only_an_identity_for_this_key_and_serial_is_taken() {
         let file = signed_for(&key(1), "LK-1");
-        assert_eq!(join(&file, key(1), "LK-1").unwrap().handle, Handle([1; 8]));
+        assert_eq!(join(&file, key(1), "LK-1").unwrap().0.handle, Handle([1; 8]));
         assert!(matches!(join(&file, key(2), "LK-1"), Err(Error::Identity(IdentityError::OtherDevice))));
         assert!(matches!(join(&file, key(1), "LK-2"), Err(Error::Serial { .. })));
         for cut in 0..file.len() {

@@ -9,7 +9,10 @@ use crate::{
     store::disk::{Disk, RealDisk, replace},
 };
 use ed25519_dalek::SigningKey;
-use latchkey_protocol::{DeviceIdentity, identity::IdentityRequest};
+use latchkey_protocol::{
+    DeviceIdentity,
+    identity::{IdentityFile, IdentityRequest},
+};
 use std::io;
 use zeroize::Zeroizing;
 
@@ -69,9 +72,9 @@ pub fn certificate(state: &RealDisk, serial: &str, names: &[String]) -> Result<C
     Ok(made)
 }
 
-/// What the device needs to seal challenges, if it was ever registered with a cloud. What is damaged
-/// is said in the log; everything but the reset by email works without.
-pub fn device_identity(state: &RealDisk, serial: &str) -> Option<DeviceIdentity> {
+/// What the device needs to seal challenges, and the file that says it, if it was ever registered with a
+/// cloud. What is damaged is said in the log; everything but the reset by email works without.
+pub fn device_identity(state: &RealDisk, serial: &str) -> Option<(DeviceIdentity, IdentityFile)> {
     let read = read(state, IDENTITY, identity::FILE_BYTES_MAX);
     let identity = read.and_then(|file| {
         let Some(file) = file else { return Ok(None) };
@@ -79,9 +82,9 @@ pub fn device_identity(state: &RealDisk, serial: &str) -> Option<DeviceIdentity>
         Ok(Some(identity::join(&file, key, serial)?))
     });
     match identity {
-        Ok(Some(identity)) => {
+        Ok(Some((identity, file))) => {
             tracing::info!(handle = %identity.handle, host = %identity.host, "registered with a cloud");
-            return Some(identity);
+            return Some((identity, file));
         }
         Ok(None) => tracing::warn!(
             "this device is not registered with a cloud yet: no reset by email until an identity is installed"
@@ -94,12 +97,8 @@ pub fn device_identity(state: &RealDisk, serial: &str) -> Option<DeviceIdentity>
 }
 
 /// What it takes to connect to the platform, if the identity has it. The log says why not.
-pub fn link_identity(state: &RealDisk, serial: &str, version: &str) -> Option<LinkIdentity> {
-    let (file, key) = read(state, IDENTITY, identity::FILE_BYTES_MAX).ok()?.zip(device_key(state).ok()?)?;
-    // What is wrong with the identity itself was said when it was read for the reset by email.
-    identity::join(&file, key.clone(), serial).ok()?;
-    let file = serde_json::from_slice(&file).ok()?;
-    match LinkIdentity::new(&file, &key, version) {
+pub fn link_identity(identity: &DeviceIdentity, file: &IdentityFile, version: &str) -> Option<LinkIdentity> {
+    match LinkIdentity::new(file, &identity.signing_key, version) {
         Ok(identity) => Some(identity),
         Err(error) => {
             tracing::warn!(error = chain(&error), "no platform link");
@@ -142,7 +141,7 @@ pub fn identity_request(
 /// Checks a signed identity against the device's key and keeps it.
 pub fn install_identity(state: &RealDisk, serial: &str, file: &[u8]) -> Result<DeviceIdentity, KeyError> {
     let key = device_key(state)?.ok_or(KeyError::NoKey)?;
-    let identity = identity::join(file, key, serial)?;
+    let (identity, _) = identity::join(file, key, serial)?;
     write(state, IDENTITY, file)?;
     Ok(identity)
 }

@@ -69,10 +69,13 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
     if let Some(error) = no_boot_id {
         tracing::error!(%error, "this boot has no id: no reset by email until /proc is mounted");
     }
-    let link = link_parts(config, &state_folder, clock.clone())?;
+    let link_identity = identity
+        .as_ref()
+        .and_then(|(identity, file)| keys::link_identity(identity, file, env!("CARGO_PKG_VERSION")));
+    let link = link_parts(config, link_identity, &state_folder, clock.clone())?;
     let parts = Parts {
         context: recovery::Context {
-            identity: identity.map(Arc::new),
+            identity: identity.map(|(identity, _)| Arc::new(identity)),
             serial: config.device.serial.clone(),
             limits: config.limits.clone(),
             hooks: hooks::kind(config.hooks.as_ref()),
@@ -108,11 +111,16 @@ fn give_up_root(config: &Config, to: Option<&Privileges>) -> Result<(), AppError
 }
 
 /// What the platform link works with, besides the owner's settings.
-fn link_parts(config: &Config, state: &RealDisk, clock: SystemClock) -> Result<platform::Parts, AppError> {
+fn link_parts(
+    config: &Config,
+    identity: Option<platform::LinkIdentity>,
+    state: &RealDisk,
+    clock: SystemClock,
+) -> Result<platform::Parts, AppError> {
     let rng = KernelEntropy.generator().map_err(|e| failed("get random numbers from the kernel", e))?;
     let kept = folders::open_state(&config.paths.state)?;
     Ok(platform::Parts {
-        identity: keys::link_identity(state, &config.device.serial, env!("CARGO_PKG_VERSION")),
+        identity,
         clock: Box::new(clock),
         rng,
         bounds: platform::policy::Bounds::default(),
@@ -143,9 +151,9 @@ async fn serve(
     tokio::spawn(link_task.run());
     let task = tokio::spawn(heart_task.run());
 
-    let (tls, certificate_sha256) = web::tls::config(&certificate.pem, &certificate.key_pem)
+    let tls = web::tls::config(certificate.certified.clone())
         .map_err(|error| failed("use the certificate of the web pages", io::Error::other(error)))?;
-    let context = Arc::new(context(config, heart, link, certificate_sha256, form_key));
+    let context = Arc::new(context(config, heart, link, certificate.sha256, form_key));
     tracing::info!(
         https = config.lan.https_port,
         fingerprint = context.fingerprint(),

@@ -132,7 +132,7 @@ impl World {
         });
 
         let certificate = Certificate::make("LK-TEST", &[]).unwrap();
-        let (tls, fingerprint) = web::tls::config(&certificate.pem, &certificate.key_pem).unwrap();
+        let (tls, fingerprint) = (web::tls::config(certificate.certified).unwrap(), certificate.sha256);
         let lan_interfaces: Vec<String> =
             setup.lan_interfaces.iter().map(|name| (*name).to_owned()).collect();
         let (console, proxied) = (runtime.join("console.socket"), runtime.join("proxied.socket"));
