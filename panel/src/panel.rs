@@ -4,9 +4,10 @@ use crate::{
     client::Client,
     clock::Moment,
     export,
+    raster::Damage,
     settings::Settings,
     state::{Effect, Event, Link, Notice, State, Tone},
-    view::{Frame, Session},
+    view::{Frame, Input, Session},
 };
 use std::{io, process::Command};
 
@@ -45,6 +46,19 @@ impl Panel {
     pub fn now_ms(&self) -> u64 {
         let passed = Moment::now().since(self.started).unwrap_or_default();
         u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What a person does. A key that moves about, and a button's way down and up, must each be seen by
+    /// itself, however fast they come: what was typed before belongs to the field before.
+    pub fn input(&mut self, input: Input) -> Damage {
+        if !matches!(input, Input::Go(_) | Input::Press { .. }) {
+            self.session.input(input);
+            return Damage::none();
+        }
+        let mut damage = self.turn().damage;
+        self.session.input(input);
+        damage.add_all(&self.turn().damage);
+        damage
     }
 
     /// Takes what has come, draws what is new, and does what is to be done.

@@ -164,9 +164,9 @@ pub fn told(panel: &Panel) -> String {
     let (screen, busy) = (state.screen.name(), state.busy);
     let link = format!("{:?}", state.link).to_lowercase();
     let notice = state.notice.is_some();
-    let controls = controls(panel.session.controls());
+    let (inputs, controls) = (panel.session.inputs(), controls(panel.session.controls()));
     format!(
-        "{{\"screen\":{screen:?},\"busy\":{busy},\"link\":{link:?},\"notice\":{notice},\"controls\":{controls}}}"
+        "{{\"screen\":{screen:?},\"busy\":{busy},\"link\":{link:?},\"notice\":{notice},\"inputs\":{inputs},\"controls\":{controls}}}"
     )
 }
 

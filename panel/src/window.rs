@@ -2,6 +2,7 @@
 
 use crate::{
     panel::Panel,
+    raster::Damage,
     settings::Settings,
     text::Edit,
     view::{Go, Input},
@@ -63,9 +64,12 @@ pub fn run(settings: Settings, size: Option<(usize, usize)>) -> io::Result<()> {
         let shift = window.is_key_down(Key::LeftShift) || window.is_key_down(Key::RightShift);
         inputs
             .extend(window.get_keys_pressed(KeyRepeat::Yes).into_iter().filter_map(|key| moved(key, shift)));
-        inputs.into_iter().for_each(|input| panel.session.input(input));
-        let frame = panel.turn();
-        if frame.damage.is_empty() && drawn {
+        let mut damage = Damage::none();
+        for input in inputs {
+            damage.add_all(&panel.input(input));
+        }
+        damage.add_all(&panel.turn().damage);
+        if damage.is_empty() && drawn {
             window.update();
         } else {
             drawn = true;

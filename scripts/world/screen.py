@@ -1,6 +1,7 @@
 """The recorder's local screen as a person uses it: by what can be read and pressed on it. One kind has no
 display and is led by its script; the other one is the emulated board's, with QEMU's mouse and keyboard."""
 
+import functools
 import json
 import re
 import subprocess
@@ -112,6 +113,8 @@ class BoardScreen(Screen):
 
     def __init__(self, emulator: Emulator, width: int, height: int):
         self.emulator, self.width, self.height = emulator, width, height
+        # Keys and buttons that were sent: what the panel tells is of use once it has had them all.
+        self.sent = 0
 
     @property
     def control_line(self) -> Qmp:
@@ -125,10 +128,11 @@ class BoardScreen(Screen):
             found = re.search(r"panel: (\{.*\})\s*$", line)
             if found:
                 return json.loads(found[1])
-        return {"screen": "", "busy": True, "link": "unknown", "controls": []}
+        return {"screen": "", "busy": True, "link": "unknown", "inputs": -1, "controls": []}
 
     def wait_for(self, what: str, holds):
-        """Looks at each line that the console says."""
+        """Looks at each line that the console says, once everything that was sent has arrived."""
+        holds = functools.partial(lambda holds, told: told["inputs"] >= self.sent and holds(told), holds)
         timer = threading.Timer(WAIT_S_MAX, self.emulator.wake)
         timer.start()
         until = time.monotonic() + WAIT_S_MAX
@@ -149,15 +153,15 @@ class BoardScreen(Screen):
             left, top, right, bottom = found["area"]
             if right - left > 8 and bottom - top > 20:
                 return found
-            before = self.told()
             self.key("tab")
-            self.wait_for("another focus", lambda told, before=before: told != before)
+            self.wait_for("another focus", lambda _told: True)
         raise Trouble(f"{name} is not seen: {self.told()}")
 
     def click(self, name: str):
         """Presses a control with the mouse."""
         left, top, right, bottom = self.find(name)["area"]
         self.control_line.click((left + right) / 2 / self.width, (top + bottom) / 2 / self.height)
+        self.sent += 2
 
     def type(self, text: str):
         """Types on the keyboard."""
@@ -166,13 +170,19 @@ class BoardScreen(Screen):
             char = SHIFTED.get(char, char.lower())
             key = PLAIN.get(char, char)
             self.control_line.send_key(*(["shift"] if shift else []), key, hold_ms=10)
+            self.sent += 1
+            # The kernel keeps 64 events for a program that is slower than these fingers.
+            if self.sent % 4 == 0:
+                self.wait_for("what was typed", lambda _told: True)
 
     def key(self, name: str):
         """Presses a key."""
         self.control_line.send_key(KEYS[name], hold_ms=10)
+        self.sent += 1
 
     def picture(self, file: Path):
         """What is seen, as a PNG."""
+        self.wait_for("what was sent", lambda _told: True)
         self.control_line.screendump(file)
 
     def kill(self):
@@ -180,3 +190,5 @@ class BoardScreen(Screen):
         before = self.emulator.mark()
         self.emulator.must("kill -9 $(pidof latchkey-panel)")
         self.emulator.wait_for("panel: first frame", before)
+        self.emulator.wait_for(r"panel: \{", before)
+        self.sent = 0

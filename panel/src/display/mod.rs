@@ -12,7 +12,7 @@ use crate::{
     script,
     settings::Settings,
     state::Screen,
-    view::{Input, POINTER},
+    view::POINTER,
 };
 use console::Console;
 use nix::{
@@ -61,13 +61,8 @@ pub fn run(settings: Settings, tell: bool) -> io::Result<()> {
         let mut inputs = Vec::new();
         devices.read(&panel.session.state.preferences.layout, panel.session.scale(), &mut inputs);
         for input in inputs {
-            // The button's way down and up must each be seen by itself.
-            let is_press = matches!(input, Input::Press { .. });
-            panel.session.input(input);
-            if is_press {
-                let frame = panel.turn();
-                shown.update(&mut *surface, &panel, &devices, frame.damage)?;
-            }
+            let damage = panel.input(input);
+            shown.update(&mut *surface, &panel, &devices, damage)?;
         }
         let frame = panel.turn();
         shown.update(&mut *surface, &panel, &devices, frame.damage)?;

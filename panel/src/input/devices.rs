@@ -117,6 +117,8 @@ impl Devices {
                     opened.moved = true;
                 }
                 (Event::Absolute { .. }, None) => {}
+                // Whether a shift key went up may be among what is missing.
+                (Event::Dropped, _) => self.keyboard = Keyboard::default(),
                 (Event::Button { down }, _) => opened.pressed = Some(down),
                 (Event::Key { code, down, again }, _) => {
                     inputs.extend(self.keyboard.key(code, down, again, layout));

@@ -34,6 +34,7 @@ const KEY_A: usize = 30;
 const BTN_LEFT: u16 = 0x110;
 const BTN_TOUCH: u16 = 0x14a;
 const SYN_REPORT: u16 = 0;
+const SYN_DROPPED: u16 = 3;
 const INPUT_PROP_DIRECT: usize = 1;
 
 /// From the left, or from the top.
@@ -65,6 +66,8 @@ pub(super) enum Event {
     },
     /// What came before belongs together.
     End,
+    /// The kernel had no room left: some events are missing.
+    Dropped,
 }
 
 /// A device, grabbed.
@@ -132,6 +135,7 @@ fn event(bytes: &[u8]) -> Option<Event> {
     let value = i32::from_ne_bytes([v0, v1, v2, v3]);
     Some(match (kind, code) {
         (EV_SYN, SYN_REPORT) => Event::End,
+        (EV_SYN, SYN_DROPPED) => Event::Dropped,
         (EV_KEY, BTN_LEFT | BTN_TOUCH) => Event::Button { down: value != 0 },
         (EV_KEY, code) => Event::Key { code, down: value != 0, again: value == 2 },
         (EV_REL, REL_X) => Event::Relative { axis: Axis::X, way: value },

@@ -97,6 +97,7 @@ impl Kit<'_> {
         if faulty && self.follow_fault {
             ui.memory_mut(|memory| memory.request_focus(id));
             ui.scroll_to_rect(rect.expand2(vec2(0.0, 56.0)), None);
+            self.scrolls = true;
         }
         let hidden = field.is_secret() && !self.state.shown;
         let glyphs = self.glyphs(ui, field, hidden);

@@ -50,6 +50,8 @@ pub(super) struct Kit<'k> {
     first_is_field: bool,
     /// A field that cannot stay as it is gets the focus.
     pub(super) follow_fault: bool,
+    /// The content moves, which the next picture shows.
+    pub(super) scrolls: bool,
     /// What has the focus is scrolled to.
     pub(super) follow_focus: bool,
     focus_visible: bool,
@@ -96,6 +98,7 @@ impl<'k> Kit<'k> {
             first: None,
             first_is_field: false,
             follow_fault: false,
+            scrolls: false,
             follow_focus: false,
             focus_visible,
             wake_ms: 3_600_000,
@@ -186,6 +189,7 @@ impl<'k> Kit<'k> {
         });
         if response.gained_focus() || (self.follow_focus && response.has_focus()) {
             ui.scroll_to_rect(rect.expand(space(3)), None);
+            self.scrolls = true;
         }
         Some(if enabled { response.on_hover_cursor(CursorIcon::PointingHand) } else { response })
     }

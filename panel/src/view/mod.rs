@@ -132,6 +132,10 @@ pub struct Session {
     addresses: Vec<String>,
     focus_visible: bool,
     gone: bool,
+    inputs: u64,
+    /// Something happened since the last picture, or will have by then.
+    dirty: bool,
+    due_ms: u64,
 }
 
 impl Session {
@@ -171,6 +175,9 @@ impl Session {
             addresses: Vec::new(),
             focus_visible: false,
             gone: true,
+            inputs: 0,
+            dirty: true,
+            due_ms: 0,
         }
     }
 
@@ -181,6 +188,9 @@ impl Session {
 
     /// What a person does.
     pub fn input(&mut self, input: Input) {
+        if !matches!(input, Input::Move { .. } | Input::Wheel(_)) {
+            self.inputs += 1;
+        }
         let scale = self.scale();
         let events = &mut self.raw.events;
         let button = |pos, pressed| egui::Event::PointerButton {
@@ -258,6 +268,7 @@ impl Session {
 
     /// Something happened outside.
     pub fn event(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        self.dirty = true;
         self.state.step(now_ms, event)
     }
 
@@ -265,6 +276,11 @@ impl Session {
     pub fn frame(&mut self, now_ms: u64) -> Frame {
         let mut effects = Vec::new();
         let mut damage = Damage::none();
+        let waits = self.raw.events.is_empty() && self.edits.is_empty() && !self.dirty;
+        if waits && now_ms < self.due_ms {
+            return Frame { damage, effects, quiet_until_ms: self.due_ms };
+        }
+        self.dirty = false;
         if !self.raw.events.is_empty() || !self.edits.is_empty() {
             effects.extend(self.state.step(now_ms, Event::Input));
         }
@@ -281,11 +297,17 @@ impl Session {
                 effects.extend(self.state.step(now_ms, event));
             }
             rounds -= 1;
-            if !changed || rounds == 0 {
+            if !changed {
+                break;
+            }
+            if rounds == 0 {
+                self.dirty = true;
                 break;
             }
         }
-        Frame { damage, effects, quiet_until_ms: quiet_until_ms.min(self.state.quiet_until_ms()) }
+        let quiet_until_ms = if self.dirty { now_ms } else { quiet_until_ms };
+        self.due_ms = quiet_until_ms.min(self.state.quiet_until_ms());
+        Frame { damage, effects, quiet_until_ms: self.due_ms }
     }
 
     /// The picture.
@@ -298,6 +320,11 @@ impl Session {
         &self.controls
     }
 
+    /// How many keys and buttons were pressed (and buttons let go): a test rig waits for its own.
+    pub fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
     /// Whether a pointer is to be shown: a finger needs none.
     pub fn has_pointer(&self) -> bool {
         !self.gone
@@ -305,6 +332,7 @@ impl Session {
 
     /// Everything is drawn again next time.
     pub fn forget(&mut self) {
+        self.dirty = true;
         self.canvas.forget();
     }
 
@@ -345,6 +373,7 @@ impl Session {
             kit.begin();
             screens::show(context, &mut kit);
         });
+        let scrolls = kit.scrolls;
         let (mut events, controls, first, wake_ms) = kit.end();
         if escape {
             let keys = self.state.keys.open;
@@ -370,7 +399,7 @@ impl Session {
         shapes::update(&mut self.atlas, &mut self.canvas, &mut output.textures_delta);
         let items = shapes::items(output.shapes, scale, &self.canvas);
         let damage = self.canvas.paint(items, &self.atlas);
-        (events, is_new || moved || faulty, damage, wake_ms)
+        (events, is_new || moved || faulty || scrolls, damage, wake_ms)
     }
 }
 

@@ -46,7 +46,9 @@ fn framed(ui: &mut Ui, kit: &mut Kit<'_>, all: Rect) {
     kit.within(ui, body, |kit, ui| {
         let scroll =
             ScrollArea::vertical().id_salt(kit.state.screen.name()).auto_shrink(false).animated(false);
-        scroll.show(ui, |ui| {
+        let mut drawn_from = 0.0;
+        let scrolled = scroll.show(ui, |ui| {
+            drawn_from = ui.min_rect().top();
             let outer = if body.height() < 500.0 { space(4) } else { space(6) };
             let side = if body.width() < 700.0 { space(4) } else { space(5) };
             let width = (body.width() - 2.0 * side - 10.0).min(if wide { WIDE } else { NARROW });
@@ -61,6 +63,9 @@ fn framed(ui: &mut Ui, kit: &mut Kit<'_>, all: Rect) {
             let _ = inside;
             ui.add_space(outer);
         });
+        // The toolkit moves the content after it has drawn it: what is seen is not where it will be.
+        let begins = scrolled.inner_rect.top() - scrolled.state.offset.y;
+        kit.scrolls |= (begins - drawn_from).abs() > 0.5;
     });
     // Also once the pointer has left the field: it is pressed with the pointer.
     let field = kit.focused_field;
