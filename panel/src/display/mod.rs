@@ -169,8 +169,13 @@ impl Shown {
         for area in damage.areas() {
             for y in area.top..area.bottom {
                 let (left, right) = (area.left as usize, area.right as usize);
+                let row = canvas.row(y as usize, left, right);
+                if self.pointer.is_none_or(|pointer| !(pointer.top..pointer.bottom).contains(&y)) {
+                    surface.put(y as usize, left, row)?;
+                    continue;
+                }
                 self.row.clear();
-                self.row.extend_from_slice(canvas.row(y as usize, left, right));
+                self.row.extend_from_slice(row);
                 self.point(area.left, y, unit);
                 surface.put(y as usize, left, &self.row)?;
             }

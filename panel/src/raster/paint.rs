@@ -121,50 +121,105 @@ impl Target<'_> {
             let from_x = usize::from(glyph.from[0]) + (left - x) as usize;
             let from_y = usize::from(glyph.from[1]) + (row - y) as usize;
             let cover = atlas.row(from_x, from_y, (right - left) as usize);
+            let whole = pack(colour);
             for (pixel, cover) in self.span(row, left, right).iter_mut().zip(cover) {
-                if *cover != 0 {
-                    blend(pixel, colour, u32::from(*cover));
+                // Most pixels of a glyph's box are none of it, or all of it.
+                match cover {
+                    0 => {}
+                    255 if colour[3] == 255 => *pixel = whole,
+                    cover => blend(pixel, colour, u32::from(*cover)),
                 }
             }
         }
     }
 
     /// Each part of the line covers what is near it; the most that any part covers counts, so that
-    /// where parts meet nothing is painted twice.
+    /// where parts meet nothing is painted twice. In whole numbers: many boards reckon fractions slowly.
     fn line(&mut self, points: &[[f32; 2]], width_px: f32, colour: Colour) {
-        let (across, half) = (self.clip.width(), width_px / 2.0);
+        let across = self.clip.width();
         let mut covers = vec![0_u8; self.clip.pixels()];
-        for (&from, &to) in points.iter().zip(points.iter().skip(1)) {
-            let reach = half + 1.0;
-            let near = Area::new(
-                (from[0].min(to[0]) - reach).floor() as i32,
-                (from[1].min(to[1]) - reach).floor() as i32,
-                (from[0].max(to[0]) + reach).ceil() as i32,
-                (from[1].max(to[1]) + reach).ceil() as i32,
-            )
-            .within(&self.clip);
-            let along = [to[0] - from[0], to[1] - from[1]];
-            let length_squared = along[0] * along[0] + along[1] * along[1];
-            for y in near.top..near.bottom {
-                for x in near.left..near.right {
-                    let to_middle = [x as f32 + 0.5 - from[0], y as f32 + 0.5 - from[1]];
-                    let way = to_middle[0] * along[0] + to_middle[1] * along[1];
-                    let share =
-                        if length_squared > 0.0 { (way / length_squared).clamp(0.0, 1.0) } else { 0.0 };
-                    let aside = [to_middle[0] - share * along[0], to_middle[1] - share * along[1]];
-                    let distance = (aside[0] * aside[0] + aside[1] * aside[1]).sqrt();
-                    let at = (y - self.clip.top) as usize * across + (x - self.clip.left) as usize;
-                    let found = cover(half - distance) as u8;
-                    covers[at] = covers[at].max(found);
+        let half = sub(width_px / 2.0);
+        let corner = [sub(self.clip.left as f32), sub(self.clip.top as f32)];
+        let reach = half + SUB;
+        for (from, to) in points.iter().zip(points.iter().skip(1)) {
+            let [from, to] = [from, to].map(|[x, y]| [sub(*x) - corner[0], sub(*y) - corner[1]]);
+            let part = Part::new(from, to, half);
+            let side = |least: i32, most: i32, end: usize| {
+                let end = i32::try_from(end).unwrap_or(i32::MAX);
+                ((least - reach) >> SUB_BITS).clamp(0, end)..((most + reach + SUB - 1) >> SUB_BITS).clamp(0, end)
+            };
+            let columns = side(from[0].min(to[0]), from[0].max(to[0]), across);
+            for y in side(from[1].min(to[1]), from[1].max(to[1]), self.clip.height()) {
+                let row = y as usize * across;
+                let (start, end) = (row + columns.start as usize, row + columns.end as usize);
+                let middle_y = (y << SUB_BITS) + SUB / 2 - from[1];
+                let middle_x = (columns.start << SUB_BITS) + SUB / 2 - from[0];
+                for (step, known) in (0..).zip(covers.get_mut(start..end).unwrap_or_default()) {
+                    *known = (*known).max(part.cover([middle_x + (step << SUB_BITS), middle_y]));
                 }
             }
         }
         let (top, left, right) = (self.clip.top, self.clip.left, self.clip.right);
         for (y, covers) in (top..).zip(covers.chunks_exact(across.max(1))) {
             for (pixel, cover) in self.span(y, left, right).iter_mut().zip(covers) {
-                blend(pixel, colour, u32::from(*cover));
+                if *cover != 0 {
+                    blend(pixel, colour, u32::from(*cover));
+                }
             }
         }
+    }
+}
+
+/// Parts of a pixel that lines are reckoned in.
+const SUB_BITS: i32 = 5;
+const SUB: i32 = 1 << SUB_BITS;
+
+/// In parts of a pixel. No display is so large that this would not fit.
+fn sub(px: f32) -> i32 {
+    (px.clamp(-20_000.0, 20_000.0) * SUB as f32) as i32
+}
+
+/// A straight part of a line, from the origin; lengths in parts of a pixel.
+struct Part {
+    along: [i64; 2],
+    length_squared: i64,
+    length: i64,
+    half: i64,
+}
+
+impl Part {
+    fn new(from: [i32; 2], to: [i32; 2], half: i32) -> Self {
+        let along = [i64::from(to[0] - from[0]), i64::from(to[1] - from[1])];
+        let length_squared = along[0] * along[0] + along[1] * along[1];
+        let length = length_squared.isqrt().max(1);
+        Self { along, length_squared, length, half: i64::from(half) }
+    }
+
+    /// How much of the pixel with this middle is covered.
+    fn cover(&self, [x, y]: [i32; 2]) -> u8 {
+        let (x, y) = (i64::from(x), i64::from(y));
+        let [along_x, along_y] = self.along;
+        let way = x * along_x + y * along_y;
+        let near = i64::from(SUB / 2);
+        let distance = if way > 0 && way < self.length_squared {
+            let aside = (x * along_y - y * along_x).abs();
+            if aside >= (self.half + near) * self.length {
+                return 0;
+            }
+            if aside <= (self.half - near) * self.length {
+                return 255;
+            }
+            aside / self.length
+        } else {
+            let (x, y) = if way <= 0 { (x, y) } else { (x - along_x, y - along_y) };
+            let squared = x * x + y * y;
+            if squared >= (self.half + near).pow(2) {
+                return 0;
+            }
+            squared.isqrt()
+        };
+        let inside = (self.half - distance + near).clamp(0, i64::from(SUB));
+        u8::try_from(inside * 255 / i64::from(SUB)).unwrap_or(255)
     }
 }
 
