@@ -78,6 +78,31 @@ pub enum Request {
     Matrix,
     /// The QR code as a picture.
     Picture,
+    /// Asks the cloud to send the live challenge's code now, over the platform link.
+    SendChallenge,
+    /// How far its mail is.
+    SentChallenge,
+    /// Platform access.
+    Platform {
+        /// The session.
+        session: Secret,
+    },
+    /// Sets platform access.
+    SetPlatform {
+        /// The session.
+        session: Secret,
+        /// Whether a connection is made.
+        enabled: bool,
+        /// Another address than the identity's.
+        server: Option<Zeroizing<String>>,
+        /// The device verification code.
+        code: Option<Zeroizing<String>>,
+    },
+    /// Connects now.
+    TryPlatform {
+        /// The session.
+        session: Secret,
+    },
     /// The mailed code.
     VerifyCode {
         /// Its digits.
@@ -120,6 +145,11 @@ impl Request {
             Self::Challenge => "challenge",
             Self::Matrix => "matrix",
             Self::Picture => "picture",
+            Self::SendChallenge => "send challenge",
+            Self::SentChallenge => "sent challenge",
+            Self::Platform { .. } => "platform",
+            Self::SetPlatform { .. } => "set platform",
+            Self::TryPlatform { .. } => "try platform",
             Self::VerifyCode { .. } => "verify code",
             Self::SetPassword { .. } => "set password",
         }
@@ -166,6 +196,18 @@ impl Request {
             Self::Challenge => wire("GET", "/reset/challenge", None, None),
             Self::Matrix => wire("GET", "/reset/challenge/qr.json", None, None),
             Self::Picture => wire("GET", "/reset/challenge/qr.png", None, None),
+            Self::SendChallenge => wire("POST", "/reset/challenge/send", None, None),
+            Self::SentChallenge => wire("GET", "/reset/challenge/send", None, None),
+            Self::Platform { session } => wire("GET", "/platform", Some(session), None),
+            Self::SetPlatform { session, enabled, server, code } => {
+                let texts = json(&[("server", server.as_ref()), ("verification_code", code.as_ref())]);
+                let start: &[u8] = if *enabled { b"{\"enabled\":true," } else { b"{\"enabled\":false," };
+                let mut body = Zeroizing::new(Vec::with_capacity(start.len() + texts.len()));
+                body.extend_from_slice(start);
+                body.extend_from_slice(texts.get(1..).unwrap_or_default());
+                wire("PUT", "/platform", Some(session), Some(body))
+            }
+            Self::TryPlatform { session } => wire("POST", "/platform/attempt", Some(session), None),
             Self::VerifyCode { code } => {
                 wire("POST", "/reset/verification", None, Some(json(&[("code", Some(&code.0))])))
             }
@@ -185,8 +227,13 @@ impl Request {
             Self::BeginReset { .. } | Self::Challenge => Answer::Challenge(serde_json::from_slice(body)?),
             Self::Matrix => Answer::Matrix(serde_json::from_slice(body)?),
             Self::Picture => Answer::Picture(body.to_vec()),
+            Self::SendChallenge | Self::SentChallenge => Answer::Mail(serde_json::from_slice(body)?),
+            Self::Platform { .. } | Self::SetPlatform { .. } => {
+                Answer::Platform(serde_json::from_slice(body)?)
+            }
             Self::VerifyCode { .. } => Answer::Grant(serde_json::from_slice(body)?),
             Self::SignOut { .. }
+            | Self::TryPlatform { .. }
             | Self::VerifyPassword { .. }
             | Self::SetReservedEmail { .. }
             | Self::ChangePassword { .. }
@@ -232,6 +279,10 @@ pub enum Answer {
     Matrix(Matrix),
     /// To [`Request::Picture`]: PNG.
     Picture(Vec<u8>),
+    /// To [`Request::SendChallenge`] and [`Request::SentChallenge`].
+    Mail(Mail),
+    /// To [`Request::Platform`] and [`Request::SetPlatform`].
+    Platform(Platform),
     /// To [`Request::VerifyCode`].
     Grant(Grant),
     /// It is done.
@@ -250,6 +301,8 @@ pub struct Device {
     pub email_confirmed: bool,
     pub reset_by_email: String,
     pub pending_doors: Vec<String>,
+    #[serde(default)]
+    pub platform: String,
     pub signed_in: bool,
     pub password_chars_min: usize,
     pub certificate_sha256: String,
@@ -311,6 +364,30 @@ pub struct Challenge {
     pub tries_left: u32,
     pub renew_wait_s: u64,
     pub cloud_host: String,
+}
+
+/// How far the mail of a challenge is that was handed over by the platform link.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Mail {
+    /// `queued`, `accepted`, `bounced` or `failed`; none if it was not handed over.
+    pub state: Option<String>,
+    /// Why it bounced or failed.
+    pub reason: Option<String>,
+}
+
+/// Platform access.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[allow(missing_docs, reason = "docs: the daemon's OpenAPI document")]
+pub struct Platform {
+    pub enabled: bool,
+    pub server: Option<String>,
+    pub verification_code: Option<Secret>,
+    pub connects_to: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub heard_ago_s: Option<u64>,
+    pub next_try_in_s: Option<u64>,
+    pub add_text: Option<Secret>,
 }
 
 /// The modules of a QR code, row by row; `1` is dark.

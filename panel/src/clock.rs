@@ -2,6 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+/// Microseconds of the calendar's clock, by which the kernel stamps what people do.
+pub fn wall_us() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME);
+    now.map_or(0, |now| us(now.tv_sec(), now.tv_nsec() / 1000))
+}
+
+/// Seconds and microseconds as microseconds; 0 for what lies before 1970.
+pub fn us(s: impl TryInto<u64>, us: impl TryInto<u64>) -> u64 {
+    s.try_into().unwrap_or(0).saturating_mul(1_000_000).saturating_add(us.try_into().unwrap_or(0))
+}
+
 /// A moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(Instant);

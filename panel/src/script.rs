@@ -164,9 +164,13 @@ pub fn told(panel: &Panel) -> String {
     let (screen, busy) = (state.screen.name(), state.busy);
     let link = format!("{:?}", state.link).to_lowercase();
     let notice = state.notice.is_some();
+    let seen = state.platform.as_ref().map(|seen| seen.platform.state.as_str());
+    let platform = seen.or(state.device.as_ref().map(|device| device.platform.as_str())).unwrap_or_default();
+    let mail = state.mail.as_ref().and_then(|mail| mail.state.as_deref()).unwrap_or_default();
     let (inputs, controls) = (panel.session.inputs(), controls(panel.session.controls()));
     format!(
-        "{{\"screen\":{screen:?},\"busy\":{busy},\"link\":{link:?},\"notice\":{notice},\"inputs\":{inputs},\"controls\":{controls}}}"
+        "{{\"screen\":{screen:?},\"busy\":{busy},\"link\":{link:?},\"notice\":{notice},\"platform\":{platform:?},\
+         \"mail\":{mail:?},\"inputs\":{inputs},\"controls\":{controls}}}"
     )
 }
 

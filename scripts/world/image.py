@@ -15,7 +15,9 @@ from world import TOP, run
 # the kernel's command line asks for a screen.
 MODULES = {
     "virt": ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "virtio_console", "ext4", "softdog"),
-    "screen": ("virtio-gpu", "virtio_input", "evdev"),
+    # What is plugged into it while it runs: mouse, keyboard, stick.
+    "screen": ("virtio-gpu", "virtio_input", "evdev", "xhci-pci", "usbhid", "hid-generic", "usb-storage", "sd_mod", "vfat",
+               "nls_cp437", "nls_ascii"),
     "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "deflate", "zstd", "ubi", "ubifs", "softdog"),
 }
 # rcS inserts these itself, with parameters.

@@ -14,7 +14,7 @@ from image import Image, make_data
 from machine import Machine
 from networks import make_networks
 from screen import BoardScreen, ScriptedScreen
-from screen_check import ScreenCheck
+from screen_check import BoardScreenCheck, ScreenCheck
 from world import Trouble, World
 
 SIZES = ("1024x768", "800x480", "1920x1080")
@@ -52,7 +52,9 @@ def scripted(folder: Path, programs: Path, pictures: Path, size: str):
             return shown[0]
 
         try:
-            told(ScreenCheck(world, shown[0], recorder.crash, again, pictures / size))
+            check = ScreenCheck(world, shown[0], recorder.crash, again, pictures / size)
+            check.reaches_cloud = True
+            told(check)
         finally:
             shown[0].kill()
 
@@ -70,7 +72,7 @@ def board(folder: Path, image: Image, programs: Path, pictures: Path, size: str)
         words=("latchkey.screen", "latchkey.tell"),
         arguments=(
             *("-device", f"virtio-gpu-pci,xres={width},yres={height}"),
-            *("-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci"),
+            *("-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci", "-device", "qemu-xhci"),
         ),
     )
     recorder = BoardRecorder(image, machine, place / "console.log")
@@ -86,7 +88,7 @@ def board(folder: Path, image: Image, programs: Path, pictures: Path, size: str)
             screen.kill()
             return screen
 
-        told(ScreenCheck(world, screen, recorder.crash, again, pictures / f"board-{size}"), emulator.tail)
+        told(BoardScreenCheck(world, screen, recorder.crash, again, pictures / f"board-{size}"), emulator.tail)
         heard = emulator.must("cat /run/typed; cat /dev/vcs1 2>/dev/null | grep -a -i -e owner@ -e Aa1 || true")
         if heard.strip():
             raise Trouble(f"{size}: what was typed reached the console: {heard!r}")

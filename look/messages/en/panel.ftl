@@ -21,7 +21,7 @@ panel-activated-email = If the password is ever forgotten, a code goes to the re
 live-camera = Camera { $number }
 live-none = No picture
 live-menu = Menu
-menu-configuration = Users, this recorder, display
+menu-configuration = Users, platform access, this recorder, display
 back-to-live = Back to the live view
 back = Back
 cancel = Cancel
@@ -55,6 +55,11 @@ device-address = Web address
 address-none = None: the recorder is not connected to a network.
 fingerprint-title = Fingerprint of the certificate
 fingerprint-text = A browser warns about the recorder’s own certificate. You reach this recorder and nobody else if the SHA-256 fingerprint in that warning is this one:
+
+# Platform access
+panel-platform-trying = Trying now
+panel-platform-next-in = in { $time }
+panel-mail = The mail
 
 # Display
 display-title = Display

@@ -5,7 +5,7 @@ mod drm;
 mod fbdev;
 
 use crate::{
-    clock::Moment,
+    clock::{self, Moment},
     input::Devices,
     panel::Panel,
     raster::{Area, Damage},
@@ -46,6 +46,9 @@ pub fn run(settings: Settings, tell: bool) -> io::Result<()> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGTERM);
     signals.add(Signal::SIGINT);
+    if tell {
+        signals.add(Signal::SIGUSR1);
+    }
     signals.thread_block()?;
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let Some(mut surface) = wait_for_display(&settings.display, &signals)? else { return Ok(()) };
@@ -66,7 +69,7 @@ pub fn run(settings: Settings, tell: bool) -> io::Result<()> {
         }
         let frame = panel.turn();
         shown.update(&mut *surface, &panel, &devices, frame.damage)?;
-        teller.tell(&panel, began);
+        teller.tell(&panel, &devices, began);
         let sleep_ms = frame.quiet_until_ms.saturating_sub(panel.now_ms()).min(SLEEP_MAX_MS);
         let mut ready = vec![
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
@@ -77,11 +80,40 @@ pub fn run(settings: Settings, tell: bool) -> io::Result<()> {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        if signals.read_signal()?.is_some() {
-            tracing::info!("told to end");
-            return Ok(());
+        match signals.read_signal()? {
+            Some(signal) if signal.ssi_signo == Signal::SIGUSR1 as u32 => {
+                redraw(&mut panel, &mut shown, &mut *surface, &devices)?;
+            }
+            Some(_) => {
+                tracing::info!("told to end");
+                return Ok(());
+            }
+            None => {}
         }
     }
+}
+
+/// For test rigs: lays out, paints and shows everything anew, and says how long that took.
+fn redraw(
+    panel: &mut Panel,
+    shown: &mut Shown,
+    surface: &mut dyn Surface,
+    devices: &Devices,
+) -> io::Result<()> {
+    let since = |began: Moment| Moment::now().since(began).unwrap_or_default().as_micros();
+    let began = Moment::now();
+    panel.session.forget();
+    let frame = panel.turn();
+    let painted = Moment::now();
+    let painting_us = since(began);
+    shown.update(surface, panel, devices, frame.damage)?;
+    let name = panel.session.state.screen.name();
+    eprintln!(
+        "panel: redrawn {name} in {} us, {painting_us} to paint, {} to show",
+        since(began),
+        since(painted)
+    );
+    Ok(())
 }
 
 /// A display; none if the panel was told to end before there was one.
@@ -208,13 +240,18 @@ struct Teller {
 }
 
 impl Teller {
-    fn tell(&mut self, panel: &Panel, began: Moment) {
+    fn tell(&mut self, panel: &Panel, devices: &Devices, began: Moment) {
         if !self.on {
             return;
         }
         let state = &panel.session.state;
         let now = (state.screen, script::told(panel));
         if self.last.as_ref() == Some(&now) {
+            // Nothing moved but the pointer.
+            if let Some(since_us) = devices.since_us() {
+                let late_us = clock::wall_us().saturating_sub(since_us);
+                eprintln!("panel: pointer shown {late_us} us after it moved");
+            }
             return;
         }
         let took_us = Moment::now().since(began).unwrap_or_default().as_micros();

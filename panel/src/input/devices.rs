@@ -21,6 +21,7 @@ pub struct Devices {
     keyboard: Keyboard,
     pointer: (f32, f32),
     size: (f32, f32),
+    since_us: Option<u64>,
 }
 
 struct Opened {
@@ -47,7 +48,8 @@ impl Devices {
         }
         let size = (width as f32, height as f32);
         let pointer = (size.0 / 2.0, size.1 / 2.0);
-        let mut devices = Self { watch, open: Vec::new(), keyboard: Keyboard::default(), pointer, size };
+        let mut devices =
+            Self { watch, open: Vec::new(), keyboard: Keyboard::default(), pointer, size, since_us: None };
         devices.look();
         if devices.open.is_empty() {
             tracing::warn!("no mouse, keyboard or touch screen is plugged in");
@@ -65,11 +67,17 @@ impl Devices {
         self.pointer
     }
 
+    /// When the first of what was taken last happened, by the calendar's clock.
+    pub fn since_us(&self) -> Option<u64> {
+        self.since_us
+    }
+
     /// Takes all that has come.
     pub fn read(&mut self, layout: &str, scale: f32, inputs: &mut Vec<Input>) {
         if self.watch.read_events().is_ok_and(|events| !events.is_empty()) {
             self.look();
         }
+        self.since_us = None;
         let mut index = 0;
         while index < self.open.len() {
             match self.read_one(index, layout, scale, inputs) {
@@ -93,6 +101,7 @@ impl Devices {
     ) -> io::Result<()> {
         let Some(opened) = self.open.get_mut(index) else { return Ok(()) };
         let events = opened.device.read()?;
+        self.since_us = self.since_us.into_iter().chain(opened.device.since_us).min();
         let axis = |value: i32, (least, most): (f32, f32), side: f32| {
             ((value as f32 - least) / (most - least).max(1.0) * side).clamp(0.0, side - 1.0)
         };

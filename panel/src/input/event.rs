@@ -2,7 +2,7 @@
 //!
 //! The crates for this do not build where a 32-bit C library keeps the time in 64 bits.
 
-use crate::kernel;
+use crate::{clock, kernel};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
@@ -78,6 +78,8 @@ pub(super) struct Device {
     pub(super) is_touch: bool,
     /// Least and most from the left and from the top.
     pub(super) axes: Option<[(f32, f32); 2]>,
+    /// When the first of those that were read last happened.
+    pub(super) since_us: Option<u64>,
 }
 
 impl AsFd for Device {
@@ -108,23 +110,34 @@ impl Device {
         let name = fs::read_to_string(about.join("name")).unwrap_or_default().trim().to_owned();
         let is_touch =
             has("capabilities/key", usize::from(BTN_TOUCH)) && has("properties", INPUT_PROP_DIRECT);
-        Ok(Some(Self { file, name, is_touch, axes }))
+        Ok(Some(Self { file, name, is_touch, axes, since_us: None }))
     }
 
     /// All that has come. An error means that it was unplugged.
     pub(super) fn read(&mut self) -> io::Result<Vec<Event>> {
         let mut bytes = [0; EVENT_BYTES * EVENTS_MAX];
         let mut events = Vec::new();
+        self.since_us = None;
         loop {
             match self.file.read(&mut bytes) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(length) => events.extend(bytes[..length].chunks_exact(EVENT_BYTES).filter_map(event)),
+                Ok(length) => {
+                    self.since_us = self.since_us.or_else(|| stamp(&bytes));
+                    events.extend(bytes[..length].chunks_exact(EVENT_BYTES).filter_map(event));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(events),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// When an event happened: seconds and microseconds, words of the processor.
+fn stamp(bytes: &[u8]) -> Option<u64> {
+    let (seconds, rest) = bytes.split_first_chunk()?;
+    let (micros, _) = rest.split_first_chunk()?;
+    Some(clock::us(usize::from_ne_bytes(*seconds), usize::from_ne_bytes(*micros)))
 }
 
 /// One event of the kernel; none if it means nothing here.

@@ -146,7 +146,8 @@ impl Target<'_> {
             let part = Part::new(from, to, half);
             let side = |least: i32, most: i32, end: usize| {
                 let end = i32::try_from(end).unwrap_or(i32::MAX);
-                ((least - reach) >> SUB_BITS).clamp(0, end)..((most + reach + SUB - 1) >> SUB_BITS).clamp(0, end)
+                ((least - reach) >> SUB_BITS).clamp(0, end)
+                    ..((most + reach + SUB - 1) >> SUB_BITS).clamp(0, end)
             };
             let columns = side(from[0].min(to[0]), from[0].max(to[0]), across);
             for y in side(from[1].min(to[1]), from[1].max(to[1]), self.clip.height()) {

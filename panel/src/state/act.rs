@@ -45,6 +45,10 @@ impl State {
                 self.ask(Request::BeginReset { renew: true })
             }
             Action::Export => self.ask(Request::Picture),
+            Action::SendNow => self.ask(Request::SendChallenge),
+            Action::Platform => self.with_session(|session| Request::Platform { session }),
+            Action::TryPlatform => self.with_session(|session| Request::TryPlatform { session }),
+            Action::SavePlatform => self.save_platform(),
             Action::SendCode => self.send_code(),
             Action::SetPassword => self.set_password(),
             Action::ReservedEmail => self.with_current(),
@@ -86,6 +90,8 @@ impl State {
     fn move_about(&mut self, action: Action) -> Vec<Effect> {
         match action {
             Action::ToggleReserve => self.reserve = !self.reserve,
+            Action::TogglePlatform => self.platform_on = !self.platform_on,
+            Action::ShowAddCode => self.go(Screen::PlatformQr),
             Action::ToggleShown => self.shown = !self.shown,
             Action::Forgot => self.go(Screen::Ways),
             Action::ToCode => self.go_with_challenge(Screen::Code),
@@ -115,7 +121,8 @@ impl State {
                 self.go(Screen::Configuration)
             }
             Screen::Device | Screen::Display if self.before == Screen::Ways => self.go(Screen::Ways),
-            Screen::Users => self.go(Screen::Configuration),
+            Screen::Users | Screen::Platform => self.go(Screen::Configuration),
+            Screen::PlatformQr => self.go(Screen::Platform),
             Screen::Admin => self.go(Screen::Users),
             Screen::ReservedEmail | Screen::ChangePassword => self.go(Screen::Admin),
             Screen::Disclaimer => self.go(Screen::Ways),
@@ -218,6 +225,23 @@ impl State {
         let Some(current) = self.required(Field::Current, "error-password-empty") else { return Vec::new() };
         let Some(session) = self.session.clone() else { return Vec::new() };
         self.ask(Request::SetReservedEmail { session, current, email })
+    }
+
+    fn with_session(&mut self, request: impl FnOnce(Secret) -> Request) -> Vec<Effect> {
+        match self.session.clone() {
+            Some(session) => self.ask(request(session)),
+            None => Vec::new(),
+        }
+    }
+
+    /// Without a new device verification code the recorder keeps the one it has.
+    fn save_platform(&mut self) -> Vec<Effect> {
+        let given = |field| Some(self.fields.get(field).copy()).filter(|text| !text.is_empty());
+        let server = given(Field::Server);
+        let kept = || self.platform.as_ref()?.platform.verification_code.clone().map(|code| code.0);
+        let code = given(Field::DeviceCode).or_else(kept);
+        let enabled = self.platform_on;
+        self.with_session(|session| Request::SetPlatform { session, enabled, server, code })
     }
 
     fn save_password(&mut self) -> Vec<Effect> {

@@ -1,7 +1,12 @@
 //! What the daemon answered.
 
-use super::{Challenged, Effect, Field, Link, Notice, POLL_LOST_MS, POLL_MS, Screen, State, Tone};
-use crate::api::{Answer, Device, Failure, Matrix, Problem, Request, Session};
+use super::{
+    Challenged, Effect, Field, Link, Notice, POLL_LOST_MS, POLL_MS, PlatformSeen, Screen, State, Tone,
+};
+use crate::{
+    api::{Answer, Device, Failure, Matrix, Platform, Problem, Request, Session},
+    text::Edit,
+};
 
 impl State {
     pub(super) fn answered(&mut self, (request, answer): (Request, Result<Answer, Failure>)) -> Vec<Effect> {
@@ -17,7 +22,13 @@ impl State {
         let pause_ms = if self.link == Link::Up { POLL_MS } else { POLL_LOST_MS };
         self.poll_ms = self.now_ms + pause_ms;
         // The challenge is looked at again and again; nobody waits for that.
-        let awaited = !polled && !matches!(request, Request::Challenge | Request::SignOut { .. });
+        let looks = match request {
+            Request::Challenge | Request::SentChallenge | Request::SignOut { .. } => true,
+            // The first time is what a person asked for.
+            Request::Platform { .. } => self.screen == Screen::Platform,
+            _ => polled,
+        };
+        let awaited = !looks;
         if awaited {
             self.busy = false;
         }
@@ -96,6 +107,19 @@ impl State {
                 }
                 Vec::new()
             }
+            (_, Answer::Mail(mail)) => {
+                self.mail = mail.state.is_some().then_some(mail);
+                Vec::new()
+            }
+            (request, Answer::Platform(platform)) => {
+                self.platform_told(matches!(request, Request::SetPlatform { .. }), platform);
+                Vec::new()
+            }
+            (Request::TryPlatform { .. }, _) => {
+                self.notice = Some(Notice::said(Tone::Info, "panel-platform-trying", ""));
+                self.poll_ms = self.now_ms + POLL_LOST_MS;
+                Vec::new()
+            }
             (_, Answer::Matrix(matrix)) => self.drawn(&matrix),
             (_, Answer::Picture(picture)) => {
                 let Some(live) = &self.challenge else { return Vec::new() };
@@ -115,6 +139,29 @@ impl State {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Shows platform access, or what is new about it: what was typed meanwhile stays.
+    fn platform_told(&mut self, saved: bool, platform: Platform) {
+        if platform.state == "connecting" {
+            self.poll_ms = self.now_ms + POLL_LOST_MS;
+        }
+        if saved || !matches!(self.screen, Screen::Platform | Screen::PlatformQr) {
+            self.platform_on = platform.enabled;
+            self.go(Screen::Platform);
+            for char in platform.server.iter().flat_map(|server| server.chars()) {
+                self.fields.get_mut(Field::Server).edit(Edit::Insert(char));
+            }
+        }
+        if saved {
+            self.notice = Some(Notice::said(Tone::Success, "platform-saved", ""));
+            self.poll_ms = self.now_ms + POLL_LOST_MS;
+        } else if platform.state != "connecting"
+            && matches!(self.notice, Some(Notice::Said { title: "panel-platform-trying", .. }))
+        {
+            self.notice = None;
+        }
+        self.platform = Some(PlatformSeen::new(platform, self.now_ms));
     }
 
     fn ask_device(&mut self) -> Vec<Effect> {
@@ -167,6 +214,10 @@ impl State {
                 Some(Field::Email)
             }
             ("invalid-field", Request::VerifyCode { .. }) => Some(Field::Code),
+            ("invalid-field", Request::SetPlatform { .. }) => match problem.reason.as_deref() {
+                Some("not-a-verification-code") => Some(Field::DeviceCode),
+                _ => Some(Field::Server),
+            },
             _ => None,
         };
         let fault = match problem.reason.as_deref() {
@@ -174,6 +225,8 @@ impl State {
             Some("address-at-sign") => "error-email-at",
             Some("address-local-part") => "error-email-local",
             Some("not-eight-digits") => "code-missing",
+            Some("not-a-host") => "platform-server-wrong",
+            Some("not-a-verification-code") => "platform-code-wrong",
             _ => "error-email-domain",
         };
         if let Some(field) = field {
@@ -181,7 +234,8 @@ impl State {
             return;
         }
         // Nobody pressed anything for these: what is refused is asked again a little later.
-        let looked = matches!(request, Request::Device { .. } | Request::SignOut { .. });
+        let looked =
+            matches!(request, Request::Device { .. } | Request::SignOut { .. } | Request::SentChallenge);
         if looked || (matches!(request, Request::Challenge) && problem.name() != "no-challenge") {
             return;
         }

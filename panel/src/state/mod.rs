@@ -6,11 +6,11 @@ mod answered;
 mod parts;
 
 pub use parts::{
-    Action, Challenged, Dialog, Effect, Event, Exported, Field, Fields, Keys, Link, Notice, Page, Power,
-    Preferences, Screen, Tone,
+    Action, Challenged, Dialog, Effect, Event, Exported, Field, Fields, Keys, Link, Notice, Page,
+    PlatformSeen, Power, Preferences, Screen, Tone,
 };
 
-use crate::api::{Device, Email, Lifecycle, Request, Secret};
+use crate::api::{Device, Email, Lifecycle, Mail, Request, Secret};
 
 /// How often the daemon is asked how things stand.
 const POLL_MS: u64 = 10_000;
@@ -45,6 +45,12 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// The live challenge with its QR code.
     pub challenge: Option<Challenged>,
+    /// How far its mail is, if the platform link has taken it.
+    pub mail: Option<Mail>,
+    /// Platform access, while its screens are shown.
+    pub platform: Option<PlatformSeen>,
+    /// Whether Enable platform access is ticked.
+    pub platform_on: bool,
     /// The reserved emails in full, while their screen is shown.
     pub emails: Vec<Email>,
     /// The on-screen keyboard.
@@ -79,6 +85,9 @@ impl State {
             fault: None,
             dialog: None,
             challenge: None,
+            mail: None,
+            platform: None,
+            platform_on: false,
             emails: Vec::new(),
             keys: Keys::default(),
             preferences,
@@ -156,6 +165,12 @@ impl State {
             effects.push(Effect::Ask(Request::Device { session }));
             if self.shows_challenge() && !self.busy {
                 effects.push(Effect::Ask(Request::Challenge));
+                if self.mail.as_ref().is_some_and(|mail| mail.state.as_deref() == Some("queued")) {
+                    effects.push(Effect::Ask(Request::SentChallenge));
+                }
+            }
+            if let (Screen::Platform, false, Some(session)) = (self.screen, self.busy, self.session.clone()) {
+                effects.push(Effect::Ask(Request::Platform { session }));
             }
         }
         effects
@@ -205,6 +220,10 @@ impl State {
         }
         if !matches!(screen, Screen::Qr | Screen::QrLarge | Screen::Code) {
             self.challenge = None;
+            self.mail = None;
+        }
+        if !matches!(screen, Screen::Platform | Screen::PlatformQr) {
+            self.platform = None;
         }
         if screen != Screen::ReservedEmail {
             self.emails.clear();
@@ -249,6 +268,14 @@ impl State {
     /// Seconds that are left to set the new password.
     pub fn grant_s(&self) -> u64 {
         self.grant.as_ref().map_or(0, |(_, until_ms)| until_ms.saturating_sub(self.now_ms) / 1000)
+    }
+
+    /// Seconds until the platform is tried again, and since it was last heard.
+    pub fn platform_s(&self) -> (Option<u64>, Option<u64>) {
+        let Some(seen) = &self.platform else { return (None, None) };
+        let passed_s = self.now_ms.saturating_sub(seen.at_ms) / 1000;
+        let next = seen.platform.next_try_in_s.map(|next_s| next_s.saturating_sub(passed_s));
+        (next, seen.platform.heard_ago_s.map(|heard_s| heard_s + passed_s))
     }
 
     /// Whether something can be sent now.

@@ -1,7 +1,7 @@
 //! The words of the panel's state.
 
 use crate::{
-    api::{Answer, Challenge, Failure, Matrix, Problem, Request, ToldReset},
+    api::{Answer, Challenge, Failure, Matrix, Platform, Problem, Request, ToldReset},
     text::{Edit, Text},
 };
 
@@ -32,6 +32,10 @@ pub enum Screen {
     Device,
     /// Size of text, contrast, keyboard.
     Display,
+    /// Configuration > Platform access.
+    Platform,
+    /// The QR code that adds this recorder to an account.
+    PlatformQr,
     /// Forgot Password: the ways back in.
     Ways,
     /// Legal Disclaimer.
@@ -50,7 +54,7 @@ pub enum Screen {
 
 impl Screen {
     /// Every screen.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Connecting,
         Self::Damaged,
         Self::Activate,
@@ -63,6 +67,8 @@ impl Screen {
         Self::ChangePassword,
         Self::Device,
         Self::Display,
+        Self::Platform,
+        Self::PlatformQr,
         Self::Ways,
         Self::Disclaimer,
         Self::Qr,
@@ -87,6 +93,8 @@ impl Screen {
             Self::ChangePassword => "change-password",
             Self::Device => "device",
             Self::Display => "display",
+            Self::Platform => "platform",
+            Self::PlatformQr => "platform-qr",
             Self::Ways => "ways",
             Self::Disclaimer => "disclaimer",
             Self::Qr => "qr",
@@ -111,14 +119,18 @@ pub enum Field {
     Email,
     /// The mailed code.
     Code,
+    /// The platform's address.
+    Server,
+    /// The device verification code.
+    DeviceCode,
 }
 
 impl Field {
-    const COUNT: usize = 5;
+    const COUNT: usize = 7;
 
     /// Whether what is typed is hidden unless the person asks to see it.
     pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Password | Self::Repeat | Self::Current)
+        matches!(self, Self::Password | Self::Repeat | Self::Current | Self::DeviceCode)
     }
 }
 
@@ -270,6 +282,32 @@ impl Challenged {
     }
 }
 
+/// Platform access, as the daemon told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformSeen {
+    /// What it said.
+    pub platform: Platform,
+    /// When it said so.
+    pub at_ms: u64,
+    /// The QR code that adds this recorder to an account; `true` is dark. Empty without one.
+    pub rows: Vec<Vec<bool>>,
+}
+
+impl PlatformSeen {
+    /// As told at a moment.
+    pub(super) fn new(platform: Platform, at_ms: u64) -> Self {
+        let code = platform
+            .add_text
+            .as_ref()
+            .and_then(|text| qrcodegen::QrCode::encode_text(&text.0, qrcodegen::QrCodeEcc::Medium).ok());
+        let rows = code.map_or_else(Vec::new, |code| {
+            let side = 0..code.size();
+            side.clone().map(|y| side.clone().map(|x| code.get_module(x, y)).collect()).collect()
+        });
+        Self { platform, at_ms, rows }
+    }
+}
+
 /// The on-screen keyboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
@@ -335,6 +373,12 @@ pub enum Action {
     SavePassword,
     Device,
     Display,
+    Platform,
+    TogglePlatform,
+    SavePlatform,
+    TryPlatform,
+    ShowAddCode,
+    SendNow,
     LargeText,
     HighContrast,
     Layout(usize),

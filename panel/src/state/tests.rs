@@ -20,6 +20,7 @@ fn device(lifecycle: Lifecycle) -> Device {
         email_confirmed: false,
         reset_by_email: "offered".to_owned(),
         pending_doors: vec![],
+        platform: "off".to_owned(),
         signed_in: false,
         password_chars_min: 8,
         certificate_sha256: "00".repeat(32),

@@ -118,6 +118,10 @@ impl Kit<'_> {
             for edit in self.edits {
                 self.edit(field, *edit);
             }
+            // What is typed is to be seen.
+            if !self.edits.is_empty() {
+                ui.scroll_to_rect(rect.expand(space(3)), None);
+            }
             if ui.input(|input| input.key_pressed(Key::Enter)) {
                 self.press(look.submit);
             }

@@ -6,7 +6,7 @@ use super::{
     words,
 };
 use crate::{
-    state::{Action, Event, Field, Notice, State, Tone},
+    state::{Action, Event, Field, State, Tone},
     text::Edit,
 };
 use egui::{
@@ -52,6 +52,8 @@ pub(super) struct Kit<'k> {
     pub(super) follow_fault: bool,
     /// The content moves, which the next picture shows.
     pub(super) scrolls: bool,
+    /// What is told is new, and scrolled to.
+    pub(super) follow_notice: bool,
     /// What has the focus is scrolled to.
     pub(super) follow_focus: bool,
     focus_visible: bool,
@@ -99,6 +101,7 @@ impl<'k> Kit<'k> {
             first_is_field: false,
             follow_fault: false,
             scrolls: false,
+            follow_notice: false,
             follow_focus: false,
             focus_visible,
             wake_ms: 3_600_000,
@@ -308,9 +311,12 @@ impl<'k> Kit<'k> {
     pub(super) fn told(&mut self, ui: &mut Ui) {
         if let Some(notice) = &self.state.notice {
             let (tone, title, text) = words::notice(self.words, self.state, notice);
+            let top = ui.cursor().min;
             self.notice(ui, tone, &title, &text);
-            if !matches!(notice, Notice::Said { .. }) {
-                ui.add_space(0.0);
+            if self.follow_notice {
+                let told = Rect::from_min_max(top, Pos2::new(top.x, ui.cursor().top()));
+                ui.scroll_to_rect(told.expand(space(3)), None);
+                self.scrolls = true;
             }
         }
     }

@@ -6,6 +6,7 @@ mod icons;
 mod keys;
 mod kit;
 mod live;
+mod platform;
 mod recovery;
 mod screens;
 mod shapes;
@@ -14,7 +15,7 @@ mod words;
 
 use crate::{
     raster::{Atlas, Canvas, Damage},
-    state::{Action, Effect, Event, Field, Preferences, Screen, State},
+    state::{Action, Effect, Event, Field, Notice, Preferences, Screen, State},
     text::Edit,
 };
 use egui::{Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2};
@@ -128,6 +129,7 @@ pub struct Session {
     drawn: Option<(Screen, bool)>,
     drawn_keys: bool,
     drawn_fault: Option<(Field, &'static str)>,
+    drawn_notice: Option<Notice>,
     preferences: Option<Preferences>,
     addresses: Vec<String>,
     focus_visible: bool,
@@ -171,6 +173,7 @@ impl Session {
             drawn: None,
             drawn_keys: false,
             drawn_fault: None,
+            drawn_notice: None,
             preferences: None,
             addresses: Vec::new(),
             focus_visible: false,
@@ -366,9 +369,10 @@ impl Session {
         kit.addresses = &self.addresses;
         // The keyboard must not hide what it types into.
         let moved = self.drawn_keys != self.state.keys.open;
-        kit.follow_focus = moved || is_new;
         let faulty = self.state.fault.is_some() && self.drawn_fault != self.state.fault;
         kit.follow_fault = faulty;
+        kit.follow_notice = !is_new && self.drawn_notice != self.state.notice;
+        kit.follow_focus = is_new || (moved && !kit.follow_notice);
         let mut output = self.context.clone().run(raw, |context| {
             kit.begin();
             screens::show(context, &mut kit);
@@ -383,6 +387,9 @@ impl Session {
         self.drawn = Some(shown);
         self.drawn_keys = self.state.keys.open;
         self.drawn_fault = self.state.fault;
+        if self.drawn_notice != self.state.notice {
+            self.drawn_notice.clone_from(&self.state.notice);
+        }
         // The focus is where a person would begin.
         if is_new {
             self.context.memory_mut(|memory| match first {

@@ -75,14 +75,18 @@ impl Kit<'_> {
         let two = width >= 640.0;
         // A phone reads it from a distance of ten times its side: the larger the better.
         let room = ui.clip_rect().height() - 2.0 * space(4);
-        if !two || room > 500.0 {
+        if !two || room > 700.0 {
             self.title(ui, "forgot-title");
+        }
+        if !two || room > 500.0 {
             self.progress(ui, 0);
         }
         self.told(ui);
         if two {
+            // With its buttons below it, and what stands above.
+            let taken = if room > 700.0 { 210.0 } else { 150.0 };
             let side =
-                (width * 0.43).min(room.max(300.0) - if room > 500.0 { 130.0 } else { 0.0 }).min(520.0);
+                (width * 0.43).min(if room > 500.0 { room - taken } else { room.max(300.0) }).min(520.0);
             let top = ui.cursor().min;
             let left = Rect::from_min_size(top, vec2(side, 0.0));
             let right = Rect::from_min_size(
@@ -94,13 +98,13 @@ impl Kit<'_> {
             let mut below =
                 ui.new_child(egui::UiBuilder::new().max_rect(left.with_max_y(f32::INFINITY)).id_salt("left"));
             below.spacing_mut().item_spacing = vec2(space(3), space(3));
-            self.code_picture(&mut below, live, side);
-            self.qr_buttons(&mut below, room <= 500.0);
+            self.code_picture(&mut below, &live.rows, side);
+            self.qr_buttons(&mut below, side < 515.0);
             self.qr_words(&mut beside, live);
             let height = beside.min_rect().height().max(below.min_rect().height());
             ui.allocate_exact_size(vec2(width, height), Sense::hover());
         } else {
-            self.code_picture(ui, live, width.min(420.0));
+            self.code_picture(ui, &live.rows, width.min(420.0));
             self.qr_buttons(ui, false);
             self.qr_words(ui, live);
         }
@@ -158,10 +162,20 @@ impl Kit<'_> {
         self.text(ui, self.say("next-title"), Type::Heading, self.theme.ink);
         self.steps(ui, &steps);
         let (enter, back) = (self.say("to-code"), self.say("back-to-sign-in"));
+        let sends = self.can_send_now();
         self.row(ui, |kit, ui| {
             kit.button(ui, Action::ToCode, Look::Primary, None, &enter, true);
+            if sends {
+                let (send, can_send) = (kit.say("send-now"), kit.state.can_send());
+                kit.button(ui, Action::SendNow, Look::Secondary, None, &send, can_send);
+            }
             kit.button(ui, Action::Home, Look::Quiet, None, &back, !kit.state.busy);
         });
+        if sends {
+            let text = self.say("send-text");
+            self.hint(ui, text);
+        }
+        self.mail_state(ui);
         let left = words::lasting(self.words, self.state.valid_s());
         let facts = [
             (self.say("qr-tag"), challenge.tag.clone(), Type::Even),
@@ -174,11 +188,38 @@ impl Kit<'_> {
         self.hint(ui, rules);
     }
 
+    /// Whether the recorder can ask for the mail by itself: its link is up, and none is under way.
+    fn can_send_now(&self) -> bool {
+        let unsent = self.state.mail.as_ref().is_none_or(|mail| mail.state.as_deref() == Some("failed"));
+        unsent && self.state.device.as_ref().is_some_and(|device| device.platform == "online")
+    }
+
+    /// How far the mail is, if the recorder asked for it.
+    fn mail_state(&mut self, ui: &mut Ui) {
+        let Some(mail) = &self.state.mail else { return };
+        let (tone, key) = match mail.state.as_deref() {
+            Some("queued") => (Tone::Info, "sent-queued"),
+            Some("accepted") => (Tone::Success, "sent-accepted"),
+            Some("bounced") => (Tone::Warn, "sent-bounced"),
+            _ => (Tone::Warn, "sent-failed"),
+        };
+        let text = self.say(key);
+        // Its reason in the words of every surface, where there are some.
+        let reason = mail.reason.as_ref().map(|reason| format!("mail-reason-{reason}"));
+        let reason = reason.map(|key| (self.say(&key), key)).filter(|(said, key)| said != key);
+        let title = self.say("panel-mail");
+        let text = match reason {
+            Some((reason, _)) => format!("{text} {}: {reason}", self.say("platform-why")),
+            None => text,
+        };
+        self.notice(ui, tone, &title, &text);
+    }
+
     /// The code on its own white ground, its modules whole pixels.
-    fn code_picture(&self, ui: &mut Ui, live: &Challenged, side: f32) {
+    pub(super) fn code_picture(&self, ui: &mut Ui, rows: &[Vec<bool>], side: f32) {
         let (rect, _) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
         ui.painter().rect_filled(rect, CornerRadius::ZERO, Color32::WHITE);
-        let modules = live.rows.len();
+        let modules = rows.len();
         if modules == 0 {
             let text = self.say("panel-busy");
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, Type::Body.font(), Color32::BLACK);
@@ -189,7 +230,7 @@ impl Kit<'_> {
         let module = (side * scale / all).floor().max(1.0) / scale;
         let inset = (side - module * modules as f32) / 2.0;
         let start = rect.min + vec2((inset * scale).round() / scale, (inset * scale).round() / scale);
-        for (y, row) in live.rows.iter().enumerate() {
+        for (y, row) in rows.iter().enumerate() {
             let mut x = 0;
             for run in row.chunk_by(|a, b| a == b) {
                 if run[0] {
@@ -209,17 +250,26 @@ impl Kit<'_> {
         let wide = all.width() > all.height() + 200.0;
         let side =
             if wide { all.height() } else { all.width().min(all.height() - TOUCH - 2.0 * space(4) - 30.0) };
-        let left = if wide { 0.0 } else { (all.width() - side) / 2.0 };
+        // The code and what stands beside it have the middle together.
+        let column = if wide { (all.width() - side - 2.0 * space(4)).min(260.0) } else { 0.0 };
+        let left = (all.width() - side - column - if wide { space(4) } else { 0.0 }) / 2.0;
         let place = Rect::from_min_size(all.min + vec2(left, 0.0), vec2(side, side));
-        self.within(ui, place, |kit, ui| kit.code_picture(ui, live, side));
+        self.within(ui, place, |kit, ui| kit.code_picture(ui, &live.rows, side));
         let text = format!("{}  {}", live.challenge.tag, live.challenge.cloud_host);
         let label = self.say("back");
         let corner = if wide {
-            let column = (all.width() - side - 2.0 * space(4)).min(300.0);
-            let galley = Self::galley(ui, text, Type::Even, Color32::BLACK, column);
-            let at = egui::pos2(all.right() - column - space(4), all.top() + space(5));
-            ui.painter().galley(at, galley, Color32::BLACK);
-            egui::pos2(all.right() - column - space(4), all.bottom() - TOUCH - space(5))
+            let words = [("qr-tag", &live.challenge.tag), ("qr-host", &live.challenge.cloud_host)];
+            let mut at = egui::pos2(place.right() + space(4), all.top() + space(6));
+            for (name, value) in words {
+                let name = Self::galley(ui, self.say(name), Type::Small, Color32::BLACK, column);
+                let value = Self::galley(ui, value, Type::Even, Color32::BLACK, column);
+                let below = at + vec2(0.0, name.size().y + space(1));
+                let height = value.size().y;
+                ui.painter().galley(at, name, Color32::BLACK);
+                ui.painter().galley(below, value, Color32::BLACK);
+                at = below + vec2(0.0, height + space(4));
+            }
+            egui::pos2(place.right() + space(4), all.bottom() - TOUCH - space(6))
         } else {
             let at = egui::pos2(all.center().x, place.bottom() + 14.0);
             ui.painter().text(at, Align2::CENTER_CENTER, text, Type::Even.font(), Color32::BLACK);
@@ -246,6 +296,7 @@ impl Kit<'_> {
             kit.field(ui, Field::Code, &look);
             kit.submit(ui, Action::SendCode, "code-submit", Some("to-qr"));
         });
+        self.mail_state(ui);
         let left = words::lasting(self.words, self.state.valid_s());
         let text = format!("{} {left}", self.say("good-left"));
         self.hint(ui, text);

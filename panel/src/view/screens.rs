@@ -42,14 +42,14 @@ fn framed(ui: &mut Ui, kit: &mut Kit<'_>, all: Rect) {
     kit.header(ui, top);
     let keys = kit.keyboard_height().min(rest.height() - TOUCH);
     let (body, below) = rest.split_top_bottom_at_y(rest.bottom() - keys);
-    let wide = matches!(kit.state.screen, Screen::Qr) && body.width() >= 760.0;
+    let wide = matches!(kit.state.screen, Screen::Qr | Screen::PlatformQr) && body.width() >= 760.0;
     kit.within(ui, body, |kit, ui| {
         let scroll =
             ScrollArea::vertical().id_salt(kit.state.screen.name()).auto_shrink(false).animated(false);
         let mut drawn_from = 0.0;
         let scrolled = scroll.show(ui, |ui| {
             drawn_from = ui.min_rect().top();
-            let outer = if body.height() < 500.0 { space(4) } else { space(6) };
+            let outer = if body.height() < 500.0 || wide { space(4) } else { space(6) };
             let side = if body.width() < 700.0 { space(4) } else { space(5) };
             let width = (body.width() - 2.0 * side - 10.0).min(if wide { WIDE } else { NARROW });
             let left = ((body.width() - width) / 2.0).max(0.0);
@@ -90,6 +90,8 @@ fn content(ui: &mut Ui, kit: &mut Kit<'_>) {
         Screen::ChangePassword => kit.change_password(ui),
         Screen::Device => kit.device(ui),
         Screen::Display => kit.display(ui),
+        Screen::Platform => kit.platform(ui),
+        Screen::PlatformQr => kit.platform_qr(ui),
         Screen::Ways => kit.ways(ui),
         Screen::Disclaimer => kit.disclaimer(ui),
         Screen::Qr => kit.qr(ui),
@@ -222,13 +224,18 @@ impl Kit<'_> {
         let words = [
             "screen-users",
             "users-hint",
+            "platform-title",
+            "platform-hint",
             "device-screen-title",
             "device-screen-hint",
             "display-title",
             "display-hint",
         ];
-        let [users, users_hint, device, device_hint, display, display_hint] = words.map(|key| self.say(key));
+        let [users, users_hint, platform, platform_hint, device, device_hint, display, display_hint] =
+            words.map(|key| self.say(key));
         self.way(ui, Some(Action::Users), Icon::Person, &users, &users_hint);
+        let reach = self.state.can_send().then_some(Action::Platform);
+        self.way(ui, reach, Icon::Renew, &platform, &platform_hint);
         self.way(ui, Some(Action::Device), Icon::Recorder, &device, &device_hint);
         self.way(ui, Some(Action::Display), Icon::Info, &display, &display_hint);
         self.back(ui, "back-to-live");
@@ -374,14 +381,18 @@ impl Kit<'_> {
     }
 
     /// Where one is.
-    fn crumbs(&mut self, ui: &mut Ui, keys: &[&str]) {
+    pub(super) fn crumbs(&mut self, ui: &mut Ui, keys: &[&str]) {
         let names: Vec<String> = keys.iter().map(|key| self.say(key)).collect();
         self.hint(ui, format!("{}  /", names.join("  /  ")));
     }
 
     pub(super) fn back(&mut self, ui: &mut Ui, key: &str) {
         let label = self.say(key);
-        self.button(ui, Action::Back, Look::Quiet, None, &label, !self.state.busy);
+        // Its words begin where everything else on the screen does.
+        ui.horizontal(|ui| {
+            ui.add_space(-space(3));
+            self.button(ui, Action::Back, Look::Quiet, None, &label, !self.state.busy);
+        });
     }
 
     /// The button of a form, and a way back beside it.
