@@ -462,6 +462,9 @@ mod tests {
         let body = request.wire().body.unwrap();
         let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(read, serde_json::json!({"password": "a\"\u{1}\\\u{fc}", "reserved_email": null}));
+        let request = Request::SetPlatform { session: secret("s"), enabled: true, server: None, code: None };
+        let read: serde_json::Value = serde_json::from_slice(&request.wire().body.unwrap()).unwrap();
+        assert_eq!(read, serde_json::json!({"enabled": true, "server": null, "verification_code": null}));
         let worst = Zeroizing::new("\u{1}".repeat(200));
         assert!(json(&[("password", Some(&worst)), ("email", None)]).len() > 1200);
     }

@@ -16,7 +16,7 @@ from world import TOP, run
 MODULES = {
     "virt": ("virtio_pci", "virtio_net", "virtio_blk", "virtio-rng", "virtio_console", "ext4", "softdog"),
     # What is plugged into it while it runs: mouse, keyboard, stick.
-    "screen": ("virtio-gpu", "virtio_input", "evdev", "xhci-pci", "usbhid", "hid-generic", "usb-storage", "sd_mod", "vfat",
+    "screen": ("virtio-gpu", "cirrus", "virtio_input", "evdev", "xhci-pci", "usbhid", "hid-generic", "usb-storage", "sd_mod", "vfat",
                "nls_cp437", "nls_ascii"),
     "flash": ("mdio-aspeed", "realtek", "ftgmac100", "spi-aspeed-smc", "spi-nor", "deflate", "zstd", "ubi", "ubifs", "softdog"),
 }

@@ -3,6 +3,7 @@
 or on the emulated board with its own display, mouse and keyboard."""
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,8 @@ from world import Trouble, World
 
 SIZES = ("1024x768", "800x480", "1920x1080")
 BOARD_SIZES = ("800x480", "1920x1080")
+# A framebuffer of 16 bits a pixel, without the kernel's mode setting.
+OLD = "16-bit"
 
 
 def told(check: Check, more=lambda: ""):
@@ -59,22 +62,27 @@ def scripted(folder: Path, programs: Path, pictures: Path, size: str):
             shown[0].kill()
 
 
+def screen_machine(folder: Path, data: Path, width: int, height: int, card: str = "virtio") -> Machine:
+    """The emulated board with a display of this size, a keyboard, a pointer, and USB. The card `cirrus` is an old one
+    of 16 bits a pixel, whose size is its own."""
+    display = f"virtio-gpu-pci,xres={width},yres={height}" if card == "virtio" else "cirrus-vga"
+    devices = (display, "virtio-keyboard-pci", "virtio-tablet-pci", "qemu-xhci")
+    arguments = tuple(word for device in devices for word in ("-device", device))
+    return Machine(folder, disk=str(data), words=("latchkey.screen", "latchkey.tell"), arguments=arguments)
+
+
 def board(folder: Path, image: Image, programs: Path, pictures: Path, size: str):
-    """The emulated board with a display of this size."""
-    width, height = map(int, size.split("x"))
+    """The emulated board with a display of this size, such as 800x480; `16-bit` is an old framebuffer."""
+    old = size == OLD
+    width, height = (1024, 768) if old else map(int, size.split("x"))
     place = folder / size
     place.mkdir()
     data = place / "data.img"
-    make_data(data, f'[device]\nserial = "LK-SCREEN-{width}"\n', folder / "commands.log")
-    machine = Machine(
-        place,
-        disk=str(data),
-        words=("latchkey.screen", "latchkey.tell"),
-        arguments=(
-            *("-device", f"virtio-gpu-pci,xres={width},yres={height}"),
-            *("-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci", "-device", "qemu-xhci"),
-        ),
-    )
+    settings = f'[device]\nserial = "LK-SCREEN-{width}"\n'
+    if old:
+        settings += '[panel]\ndisplay = "fbdev"\n'
+    make_data(data, settings, folder / "commands.log")
+    machine = screen_machine(place, data, width, height, "cirrus" if old else "virtio")
     recorder = BoardRecorder(image, machine, place / "console.log")
     emulator = recorder.emulator
     with BoardWorld(place, programs, recorder) as world:
@@ -117,7 +125,8 @@ def main() -> int:
             make_networks(folder / "commands.log")
             built = Path("target/boards/qemu-armv7").resolve()
             image = Image(options.dir.resolve(), built / "latchkeyd", built / "latchkey-panel")
-            for size in options.size or BOARD_SIZES:
+            long = (OLD,) if os.environ.get("LATCHKEY_TEST_LONG") == "1" else ()
+            for size in options.size or (*BOARD_SIZES, *long):
                 board(folder, image, programs, pictures, size)
     except Trouble as trouble:
         print(f"\n{trouble!s}\n  Logs: {folder}", file=sys.stderr)

@@ -256,8 +256,8 @@ impl Teller {
         }
         let took_us = Moment::now().since(began).unwrap_or_default().as_micros();
         if std::mem::take(&mut self.first) {
-            let since_ms = panel.now_ms();
-            eprintln!("panel: first frame, {since_ms} ms after its start");
+            let since_ms = clock::process_ms().unwrap_or_default();
+            eprintln!("panel: first frame, {since_ms} ms after its process was made");
         }
         eprintln!("panel: drawn in {took_us} us");
         eprintln!("panel: {}", now.1);

@@ -142,9 +142,12 @@ impl State {
     }
 
     /// Shows platform access, or what is new about it: what was typed meanwhile stays.
-    fn platform_told(&mut self, saved: bool, platform: Platform) {
+    fn platform_told(&mut self, saved: bool, mut platform: Platform) {
         if platform.state == "connecting" {
             self.poll_ms = self.now_ms + POLL_LOST_MS;
+            // Why the try before failed stays until this one is over: what is pressed must not move away.
+            let before = self.platform.as_ref().and_then(|seen| seen.platform.reason.clone());
+            platform.reason = platform.reason.or(before);
         }
         if saved || !matches!(self.screen, Screen::Platform | Screen::PlatformQr) {
             self.platform_on = platform.enabled;

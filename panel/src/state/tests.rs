@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use super::*;
 use crate::{
-    api::{Answer, Challenge, Failure, Grant, Matrix, Problem, Session},
+    api::{Answer, Challenge, Failure, Grant, Mail, Matrix, Platform, Problem, Session},
     text::Edit,
 };
 use zeroize::Zeroizing;
@@ -271,4 +271,88 @@ fn what_is_no_qr_code_is_garbage() {
         assert_eq!(desk.state.link, Link::Garbage);
         assert!(desk.state.challenge.as_ref().unwrap().rows.is_empty());
     }
+}
+
+fn platform(state: &str) -> Platform {
+    Platform {
+        enabled: true,
+        server: None,
+        verification_code: Some(secret("KEY72LOCK")),
+        connects_to: "cloud.example".to_owned(),
+        state: state.to_owned(),
+        reason: (state == "offline").then(|| "dns".to_owned()),
+        heard_ago_s: Some(5),
+        next_try_in_s: Some(20),
+        add_text: Some(secret("https://cloud.example/add#LK-1/KEY72LOCK")),
+    }
+}
+
+#[test]
+fn platform_access_is_shown_set_and_tried() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    let session = Session { session: secret("s"), reset_to_tell: None };
+    desk.answer(Request::SignIn { password: secret("p") }, Ok(Answer::Session(session)));
+    desk.answer(Request::Device { session: None }, Ok(Answer::Device(device(Lifecycle::Active))));
+    let read = desk.asks(Action::Platform);
+    desk.answer(read, Ok(Answer::Platform(platform("offline"))));
+    assert_eq!((desk.state.screen, desk.state.platform_on), (Screen::Platform, true));
+    let rows = &desk.state.platform.as_ref().unwrap().rows;
+    assert!(rows.len() >= 21 && rows.iter().all(|row| row.len() == rows.len()));
+    desk.now_ms += 4_000;
+    desk.event(Event::Tick);
+    assert_eq!(desk.state.platform_s(), (Some(16), Some(9)));
+    let attempt = desk.asks(Action::TryPlatform);
+    desk.answer(attempt, Ok(Answer::Done));
+    desk.now_ms += POLL_LOST_MS;
+    let effects = desk.event(Event::Tick);
+    assert!(
+        matches!(effects[..], [Effect::Ask(Request::Device { .. }), Effect::Ask(Request::Platform { .. })]),
+        "looked at again soon: {effects:?}"
+    );
+    // What is typed meanwhile stays, and what is told stays in its place.
+    desk.type_into(Field::Server, "a b");
+    desk.answer(Request::Platform { session: secret("s") }, Ok(Answer::Platform(platform("connecting"))));
+    assert_eq!(desk.state.fields.get(Field::Server).as_str(), "a b");
+    assert_eq!(desk.state.platform.as_ref().unwrap().platform.reason.as_deref(), Some("dns"));
+    desk.press(Action::TogglePlatform);
+    let Request::SetPlatform { enabled, server, code, .. } = desk.asks(Action::SavePlatform) else {
+        unreachable!()
+    };
+    assert_eq!((enabled, server.unwrap().as_str(), code.unwrap().as_str()), (false, "a b", "KEY72LOCK"));
+    let set = || Request::SetPlatform { session: secret("s"), enabled: true, server: None, code: None };
+    desk.refused(set(), "invalid-field", |problem| problem.reason = Some("not-a-host".to_owned()));
+    assert_eq!(desk.state.fault, Some((Field::Server, "platform-server-wrong")));
+    desk.refused(set(), "invalid-field", |problem| {
+        problem.reason = Some("not-a-verification-code".to_owned())
+    });
+    assert_eq!(desk.state.fault, Some((Field::DeviceCode, "platform-code-wrong")));
+    desk.press(Action::ShowAddCode);
+    assert_eq!(desk.state.screen, Screen::PlatformQr);
+    desk.press(Action::Back);
+    desk.press(Action::Back);
+    assert_eq!((desk.state.screen, desk.state.platform.is_none()), (Screen::Configuration, true));
+}
+
+#[test]
+fn a_code_that_the_recorder_sends_by_itself_is_followed_until_its_mail_is_taken() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    at_the_code(&mut desk);
+    desk.press(Action::Back);
+    let send = desk.asks(Action::SendNow);
+    let mail = |state: &str| Ok(Answer::Mail(Mail { state: Some(state.to_owned()), reason: None }));
+    desk.answer(send, mail("queued"));
+    desk.now_ms += POLL_MS;
+    let effects = desk.event(Event::Tick);
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge))),
+        "{effects:?}"
+    );
+    desk.answer(Request::Device { session: None }, Ok(Answer::Device(device(Lifecycle::Active))));
+    desk.answer(Request::SentChallenge, mail("accepted"));
+    assert_eq!(desk.state.mail.as_ref().unwrap().state.as_deref(), Some("accepted"));
+    desk.now_ms += POLL_MS;
+    let effects = desk.event(Event::Tick);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge))));
+    desk.press(Action::Home);
+    assert!(desk.state.mail.is_none(), "it goes with its challenge");
 }

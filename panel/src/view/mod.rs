@@ -1,6 +1,7 @@
 //! The state as a picture, and what a person does to the picture as events. The only place that names
 //! the toolkit, so that it can be replaced.
 
+mod about;
 mod dialogs;
 mod icons;
 mod keys;

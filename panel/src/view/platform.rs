@@ -47,10 +47,16 @@ impl Kit<'_> {
             let text = self.words.say_with("platform-heard-ago", &[("time", time.into())]);
             facts.push((self.say("platform-heard"), text, Type::Body));
         }
-        if let Some(next_s) = next_s.filter(|_| platform.state == "offline") {
-            let text = self
-                .words
-                .say_with("panel-platform-next-in", &[("time", words::lasting(self.words, next_s).into())]);
+        let connecting = platform.state == "connecting";
+        let waits = connecting || platform.state == "offline";
+        if waits {
+            let text = match next_s.filter(|_| !connecting) {
+                Some(next_s) => {
+                    let time = words::lasting(self.words, next_s);
+                    self.words.say_with("panel-platform-next-in", &[("time", time.into())])
+                }
+                None => self.say("panel-platform-trying"),
+            };
             facts.push((self.say("platform-next"), text, Type::Body));
         }
         if !platform.connects_to.is_empty() {
@@ -65,15 +71,14 @@ impl Kit<'_> {
         }
         let has_code = !seen.rows.is_empty();
         let (again, add) = (self.say("platform-try"), self.say("platform-add-show"));
-        let can_send = self.state.can_send();
-        let waits = platform.state == "offline";
+        let can_try = self.state.can_send() && !connecting;
         self.card(ui, |kit, ui| {
             kit.facts(ui, &facts);
             if has_code || !off {
                 kit.row(ui, |kit, ui| {
                     if waits {
                         let icon = Some(Icon::Renew);
-                        kit.button(ui, Action::TryPlatform, Look::Secondary, icon, &again, can_send);
+                        kit.button(ui, Action::TryPlatform, Look::Secondary, icon, &again, can_try);
                     }
                     if has_code {
                         let icon = Some(Icon::Enlarge);
