@@ -6,6 +6,7 @@ mod handover;
 pub mod heart_task;
 mod hooks;
 pub mod keys;
+pub mod notices;
 mod privileges;
 mod run;
 #[cfg(test)]

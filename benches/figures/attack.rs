@@ -4,7 +4,7 @@ use chacha20::ChaCha20Rng;
 use ed25519_dalek::SigningKey;
 use latchkey::recovery::{
     Action, BootId, Context, Effect, HashJob, HashOutcome, Limits, Now, Request, RequestId, State, Stored,
-    StoredPending, StoredRecord, action::Password,
+    StoredRecord, action::Password,
 };
 use latchkey_protocol::{Address, CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Mode};
 use rand_core::SeedableRng;
@@ -39,12 +39,7 @@ impl Device {
             limits: Limits::default(),
             hooks: latchkey::recovery::Hooks::None,
         };
-        let stored = Stored {
-            record: StoredRecord::Absent,
-            console: StoredPending::Absent,
-            lan: StoredPending::Absent,
-        };
-        let state = State::boot(context, stored, now(0));
+        let state = State::boot(context, Stored::of(StoredRecord::Absent), now(0));
         let mut device = Self { state, rng, second: 0, next_id: 0, commits: 0, pending_writes: 0 };
         let email = Some(Address::parse("owner@example.com").unwrap());
         device.ask(Door::Console, Request::Activate { password: Password::new(OWNER.to_owned()), email });
@@ -77,7 +72,7 @@ impl Device {
     /// All that a stranger can try at a door in one second that may cost flash.
     fn attack(&mut self, door: Door) {
         self.ask(door, Request::SignIn { password: Password::new("a guess".to_owned()) });
-        self.ask(door, Request::BeginReset { renew: true });
+        self.ask(door, Request::BeginReset { renew: true, to: None });
         self.ask(door, Request::VerifyCode { code: Code::from_number(12_345_678).unwrap() });
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     store::{Limit, Use},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use latchkey_protocol::{Address, Challenge, Door, Handle, Message};
+use latchkey_protocol::{Address, Challenge, Door, Handle, Message, NoticeEvent};
 use sha2::Sha256;
 use std::{collections::HashMap, net::IpAddr, sync::Mutex};
 use zeroize::Zeroizing;
@@ -51,10 +51,12 @@ impl Meter {
     /// What mailing a challenge uses up.
     pub fn uses(&self, handle: Handle, challenge: &Challenge) -> Vec<Use> {
         let door = if challenge.door == Door::Lan { "lan" } else { "console" };
-        // Notices have a count of their own: they never use up the codes.
+        // Notices have counts of their own: they never use up the codes. Nor do those that a stranger can cause by
+        // asking for resets use up those of what has happened.
         let kind = match challenge.message {
             Message::Reset(_) | Message::ConfirmEmail(_) | Message::Rehearsal(_) => "code",
-            Message::Notice(_) | Message::AddressChanged => "notice",
+            Message::Notice(NoticeEvent::ResetRequested) => "request",
+            Message::Notice(NoticeEvent::ResetCompleted) | Message::AddressChanged => "notice",
         };
         let device = self.hash(&[b"device", &handle.0, door.as_bytes(), kind.as_bytes()]);
         let mut uses = vec![Use {

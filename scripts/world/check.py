@@ -14,6 +14,14 @@ FIRST_EMAIL = "owner@example.org"
 SECOND_EMAIL = "new.owner@example.org"
 
 
+# The subjects of the mails that tell of something.
+NOTICES = {
+    "requested": "Someone asked to reset the password of your recorder",
+    "completed": "The password of your recorder was reset",
+    "changed": "The reserved email of your recorder was changed",
+}
+
+
 class Check:
     """The steps, in order; each prints one line when it is done."""
 
@@ -23,6 +31,7 @@ class Check:
         self.number = 0
         self.password = new_password()
         self.email = FIRST_EMAIL
+        self.notices: list[dict] = []
         self.tag = ""
 
     def done(self, what: str):
@@ -160,9 +169,21 @@ class Check:
         expect(state["mail"]["state"] in ("queued", "accepted"), True, f"the mail's state is told: {state}")
         return code
 
+    def notice(self, about: str, to: str):
+        """Waits for the mail that tells of something, and of which no code is wanted."""
+        subject = NOTICES[about]
+        while not (found := [n for n in self.notices if n["subject"] == subject and n["to"] == [to]]):
+            mail = self.world.mail.next_mail()
+            expect(mail["subject"] in NOTICES.values(), True, f"a notice: {mail['subject']}")
+            self.notices.append(mail)
+        self.notices.remove(found[0])
+        codes = re.findall(r"\d{8}", found[0]["text"])
+        expect(codes, [], "codes in a notice")
+
     def code_in_mail(self, tag: str) -> str:
-        """The code in the owner's next mail, which must name the request's tag."""
-        mail = self.world.mail.next_mail()
+        """The code in the owner's next mail, which must name the request's tag. Notices may come before it."""
+        while (mail := self.world.mail.next_mail())["subject"] in NOTICES.values():
+            self.notices.append(mail)
         expect(mail["to"], [self.email], "who got the mail")
         expect(tag in mail["text"], True, "the mail names the request's tag")
         for form in ("text", "html"):

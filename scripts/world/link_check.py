@@ -89,6 +89,7 @@ class LinkCheck:
         self.off()
         self.online()
         self.send()
+        self.confirm()
         self.bounce()
         self.cloud_killed()
         self.cloud_restarted()
@@ -173,13 +174,29 @@ class LinkCheck:
         self.mail_of("accepted")
         self.check.set_password(self.check.verify(code))
         self.check.sign_in()
-        self.check.done("sent the code without a phone: queued, mailed, accepted; it set a new password")
+        for about in ("requested", "completed"):
+            self.check.notice(about, self.check.email)
+        self.check.done("sent the code without a phone: queued, mailed, accepted; it set a new password, and the owner was told")
+
+    def confirm(self):
+        """The reserved email is confirmed by a code of its own."""
+        self.check.step = "confirm the reserved email"
+        path = "/admin/reserved-email/confirmation"
+        expect(self.check.describe()["email_confirmed"], False, "a new address is confirmed")
+        asked = self.device.must("POST", path, {}).json()
+        self.device.must("POST", f"{path}/send")
+        code = self.check.code_in_mail(asked["tag"])
+        self.device.refused("POST", "/reset/verification", {"code": code}, "no-challenge")
+        self.device.must("POST", f"{path}/verification", {"code": code})
+        expect(self.check.describe()["email_confirmed"], True, "the address is confirmed")
+        self.check.done("confirmed the reserved email with a code that opened nothing else")
 
     def bounce(self):
         """A mailbox that does not exist."""
         self.check.step = "a code to a mailbox that does not exist"
         before = self.check.email
         self.check.change_email(BOUNCING_EMAIL)
+        self.check.notice("changed", before)
         self.check.forget()
         self.device.must("POST", "/reset/challenge/send")
         expect(self.mail_of("bounced")["reason"], "mailbox-unknown", "why the mail came back")

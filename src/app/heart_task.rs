@@ -9,12 +9,13 @@ use crate::{
     clock::{Clock, Entropy},
     hash::{self, HashCost},
     recovery::{
-        Action, Context, Effect, HashJob, HashOutcome, PasswordId, PlatformSettings, Refusal, Reply, Request,
-        RequestId, State, Ticket, effect::Event,
+        Action, Context, Effect, HashJob, HashOutcome, Notice, PasswordId, PlatformSettings, Refusal, Reply,
+        Request, RequestId, State, Ticket, effect::Event,
     },
     store::{Change, Finding, Store, StoreError},
     web::Ask,
 };
+use latchkey_protocol::platform::Sealed;
 use std::{
     collections::{HashMap, VecDeque},
     io,
@@ -69,6 +70,9 @@ pub struct HeartTask {
     waiting: HashMap<RequestId, oneshot::Sender<Result<Reply, Refusal>>>,
     next_request: u64,
     platform: watch::Sender<PlatformSettings>,
+    notices: watch::Sender<Vec<Notice>>,
+    /// Notices that the cloud has, or never will have.
+    told: Option<mpsc::Receiver<Vec<Sealed>>>,
 }
 
 impl HeartTask {
@@ -79,6 +83,7 @@ impl HeartTask {
         loaded.findings.iter().for_each(tell_finding);
         let state = State::boot(context, loaded.stored, clock.now().map_err(TaskError::Clock)?);
         let platform = watch::Sender::new(state.platform());
+        let notices = watch::Sender::new(state.notices().to_vec());
         Ok(Self {
             state,
             store: Some(store),
@@ -91,6 +96,8 @@ impl HeartTask {
             waiting: HashMap::new(),
             next_request: 0,
             platform,
+            notices,
+            told: None,
         })
     }
 
@@ -132,6 +139,10 @@ impl HeartTask {
                         self.take(Action::HooksTried { basis, taken }).await?;
                     }
                     None => self.hooks = None,
+                },
+                told = next_told(&mut self.told) => match told {
+                    Some(done) => self.take(Action::NoticesDone(done)).await?,
+                    None => self.told = None,
                 },
                 beat = next_beat(&mut self.beats) => match beat {
                     Some(beat) => _ = beat.send(()), // whoever felt the pulse may be gone
@@ -233,11 +244,26 @@ impl HeartTask {
         self.platform.subscribe()
     }
 
+    /// What waits to be handed to the cloud, and where to tell what was.
+    pub fn notices(&mut self) -> (watch::Receiver<Vec<Notice>>, mpsc::Sender<Vec<Sealed>>) {
+        let (sender, told) = mpsc::channel(1);
+        self.told = Some(told);
+        (self.notices.subscribe(), sender)
+    }
+
     fn tell_platform(&self) {
         let now = self.state.platform();
         self.platform.send_if_modified(|told| {
             let changed = *told != now;
             *told = now;
+            changed
+        });
+        let waiting = self.state.notices();
+        self.notices.send_if_modified(|told| {
+            let changed = told != waiting;
+            if changed {
+                *told = waiting.to_vec();
+            }
             changed
         });
     }
@@ -253,6 +279,14 @@ impl HeartTask {
 async fn next_tried(line: &mut Option<HookLine>) -> Option<(PasswordId, bool)> {
     match line {
         Some(line) => line.tried().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Notices that were handed over; none while nobody does. Safe to drop and call again.
+async fn next_told(told: &mut Option<mpsc::Receiver<Vec<Sealed>>>) -> Option<Vec<Sealed>> {
+    match told {
+        Some(told) => told.recv().await,
         None => std::future::pending().await,
     }
 }
@@ -317,7 +351,7 @@ fn split(effects: Vec<Effect>) -> (Vec<Change>, Vec<Effect>) {
             Effect::CommitRecord(record) => changes.push(Change::CommitRecord(record)),
             Effect::EraseRecord => changes.push(Change::EraseRecord),
             Effect::WritePending(pending) => changes.push(Change::WritePending(pending)),
-            Effect::ErasePending(door) => changes.push(Change::ErasePending(door)),
+            Effect::ErasePending(place) => changes.push(Change::ErasePending(place)),
             other => others.push(other),
         }
     }
@@ -331,6 +365,9 @@ fn is_about_a_challenge(request: &Request) -> bool {
             | Request::ViewChallenge
             | Request::VerifyCode { .. }
             | Request::SetPassword { .. }
+            | Request::BeginConfirmation { .. }
+            | Request::ViewConfirmation { .. }
+            | Request::ConfirmEmail { .. }
     )
 }
 
@@ -354,6 +391,13 @@ fn tell_event(event: Event) {
         Event::CodeAccepted(door) => tracing::info!(?door, "a verification code was accepted"),
         Event::CodeRefused(door) => tracing::warn!(?door, "a verification code was refused"),
         Event::PasswordReset(door) => tracing::info!(?door, "the admin password was reset by email"),
+        Event::ConfirmationIssued(door) => {
+            tracing::info!(?door, "a code to confirm a reserved email was asked for");
+        }
+        Event::EmailConfirmed(door) => tracing::info!(?door, "a reserved email was confirmed"),
+        Event::NoticeDropped => {
+            tracing::warn!("too many notices wait for the platform link: the oldest one was dropped");
+        }
         Event::LanClosed => tracing::warn!("too many failures: reset and sign-in on the LAN are closed"),
         Event::HooksTaken => tracing::info!("the recorder's other software has taken the password"),
         Event::FactoryReset => tracing::warn!("factory reset: the account was erased"),

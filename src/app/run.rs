@@ -3,12 +3,14 @@
 use super::{
     AppError, failed, folders, handover,
     heart_task::{HeartTask, Parts},
-    hooks, keys, privileges,
+    hooks, keys,
+    notices::Notices,
+    privileges,
     watchdog::{Pulse, Watchdog},
 };
 use crate::{
     certificate::Certificate,
-    clock::{Entropy, KernelEntropy, SystemClock},
+    clock::{Entropy, KernelEntropy, SystemClock, uptime_ms},
     config::{Config, Privileges, ServiceManager},
     hash::HashCost,
     platform, qr, recovery,
@@ -145,8 +147,10 @@ async fn serve(
     let (pulse, beats) = Pulse::new();
     let (line, hook_task) = hooks::line(helper.clone());
     tokio::spawn(hook_task.run());
-    let heart_task = HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper);
+    let mut heart_task = HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper);
     let (link, link_task) = platform::new(link, heart_task.platform());
+    let (waiting, told) = heart_task.notices();
+    tokio::spawn(Notices::new(waiting, told, link.clone()).run());
     // Ends by itself once the heart's task has: it waits for nothing of anyone.
     tokio::spawn(link_task.run());
     let task = tokio::spawn(heart_task.run());
@@ -253,6 +257,7 @@ fn context(
             model: config.device.model.clone(),
             version: env!("CARGO_PKG_VERSION"),
         },
+        uptime_ms,
         rules: web::Rules {
             lan_interfaces: config.lan.interfaces.clone(),
             not_peers: config.lan.not_peers.clone(),

@@ -113,7 +113,7 @@ impl Daemon {
 
     /// Begins a reset, and reads the mail as the cloud would write it.
     async fn code(&self) -> Code {
-        code_of(self.console(Request::BeginReset { renew: false }).await.unwrap())
+        code_of(self.console(Request::BeginReset { renew: false, to: None }).await.unwrap())
     }
 
     async fn grant(&self, code: &Code) -> Result<GrantToken, Refusal> {
@@ -291,10 +291,11 @@ impl Ready {
             Act::SetEmail => Request::SetReservedEmail {
                 session: session(),
                 current: typed(OLD),
+                which: crate::recovery::Which::Primary,
                 email: email("other@example.com"),
             },
-            Act::BeginReset => Request::BeginReset { renew: false },
-            Act::NewQr => Request::BeginReset { renew: true },
+            Act::BeginReset => Request::BeginReset { renew: false, to: None },
+            Act::NewQr => Request::BeginReset { renew: true, to: None },
             Act::RightCode => Request::VerifyCode { code: self.code.clone().unwrap() },
             Act::WrongCode => Request::VerifyCode { code: wrong(self.code.as_ref().unwrap()) },
             Act::SetPassword => {

@@ -2,13 +2,14 @@
 //! or the email takes a proof that only [`super::sign_in`] or [`super::challenge`] can make.
 
 use super::{
-    Context, Effect, GrantToken, HashJob, HashOutcome, Limits, Now, Password, Record, Refusal, Reply,
-    ReservedEmail, SessionToken,
+    Aim, Context, Effect, GrantToken, HashJob, HashOutcome, Limits, Now, Password, Place, Record, Refusal,
+    Reply, ReservedEmail, SessionToken,
     challenge::{self, CodeVerified, Grant, Slot},
     effect::{Event, HookEvent},
+    emails,
     hashing::{Ask, Epochs, Hashing, Purpose, Running},
     password,
-    record::{Debt, DeviceCode, PlatformSettings, ResetNote},
+    record::{Debt, DeviceCode, EndedBy, PlatformSettings, ResetNote, Share},
     reply::{Description, Ended, HookView, Lifecycle},
     sign_in::{self, PasswordVerified, Sessions},
     state::{DOORS, Hooks, PerDoor, Stored, Turn},
@@ -33,10 +34,20 @@ pub(super) struct Active {
 /// A door's share of the memory.
 #[derive(Clone)]
 pub(super) struct DoorState {
-    pub(super) slot: Slot,
+    reset: Slot,
+    confirm: Slot,
     pub(super) grant: Option<Grant>,
     pub(super) sessions: Sessions,
     pub(super) throttle: Throttle,
+}
+
+impl DoorState {
+    pub(super) fn slot_mut(&mut self, aim: Aim) -> &mut Slot {
+        match aim {
+            Aim::Reset => &mut self.reset,
+            Aim::Confirm => &mut self.confirm,
+        }
+    }
 }
 
 /// What gives the right to set a password.
@@ -47,8 +58,10 @@ enum Proof {
 
 impl Active {
     pub(super) fn boot(record: &Record, stored: &Stored, limits: &Limits, now: Now) -> Self {
+        let slot = |place| Slot::boot(stored.pending(place), place, record, limits, now);
         let doors = PerDoor::new(|door| DoorState {
-            slot: Slot::boot(stored.pending(door), door, record, limits, now),
+            reset: slot(Place { door, aim: Aim::Reset }),
+            confirm: slot(Place { door, aim: Aim::Confirm }),
             grant: None,
             sessions: Sessions::default(),
             throttle: Throttle::boot(record.debt(door), now),
@@ -69,7 +82,8 @@ impl Active {
         for door in DOORS {
             let Self { record, doors, .. } = self;
             let (memory, known) = (doors.of_mut(door), old.doors.of(door));
-            memory.slot.keep_from(&known.slot, door, record, limits, now);
+            memory.reset.keep_from(&known.reset, Place { door, aim: Aim::Reset }, record, limits, now);
+            memory.confirm.keep_from(&known.confirm, Place { door, aim: Aim::Confirm }, record, limits, now);
             memory.throttle.keep_from(&known.throttle);
             if record.password_epoch == old.record.password_epoch {
                 memory.sessions = known.sessions.clone();
@@ -96,6 +110,14 @@ impl Active {
         self.doors.of_mut(door)
     }
 
+    pub(super) fn slot(&self, place: Place) -> &Slot {
+        let memory = self.doors.of(place.door);
+        match place.aim {
+            Aim::Reset => &memory.reset,
+            Aim::Confirm => &memory.confirm,
+        }
+    }
+
     pub(super) fn record_and_door(&mut self, door: Door) -> (&mut Record, &mut DoorState) {
         (&mut self.record, self.doors.of_mut(door))
     }
@@ -110,8 +132,9 @@ impl Active {
 
     /// Forgets challenges that are over.
     pub(super) fn settle(&mut self, limits: &Limits, now: Now) {
-        for door in DOORS {
-            self.doors.of_mut(door).slot.settle(door, &self.record, limits, now);
+        for place in Place::ALL {
+            let slot = self.doors.of_mut(place.door).slot_mut(place.aim);
+            slot.settle(place, &self.record, limits, now);
         }
     }
 
@@ -139,40 +162,37 @@ impl Active {
         self.record.password_phc = phc;
         if let Proof::Code(_, note) = proof {
             self.record.reset_to_tell = Some(*note);
+            self.tell_of_reset(context, note.door, turn);
             for door in DOORS {
                 let (record, memory) = self.record_and_door(door);
-                *record.debt_mut(door) = Debt::default();
+                let Debt { issued_in, ended, confirm, .. } = *record.debt(door);
+                let confirm = Share { tries: 0, ..confirm };
+                *record.debt_mut(door) = Debt { issued_in, ended, confirm, ..Debt::default() };
                 memory.throttle.succeed(record.debt_mut(door));
                 memory.sessions.end_all();
             }
         }
-        self.end_challenges(Ended::PasswordChanged, turn);
+        self.end_challenges(EndedBy::Password, turn);
         Ok(())
     }
 
-    fn set_emails(
-        &mut self,
-        _proof: &PasswordVerified,
-        emails: Vec<ReservedEmail>,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Refusal> {
-        self.record.email_epoch = next_epoch(self.record.email_epoch)?;
-        self.record.emails = emails;
-        self.end_challenges(Ended::EmailChanged, turn);
-        Ok(())
-    }
-
-    /// Commits the record, whose new epoch has killed every challenge, then erases them.
-    fn end_challenges(&mut self, why: Ended, turn: &mut Turn<'_>) {
-        for door in DOORS {
-            let (record, memory) = self.record_and_door(door);
-            record.debt_mut(door).issued_in = None;
-            memory.slot.end(why);
+    /// Commits the record, whose new epoch has killed every challenge, then erases them. Why they ended stands
+    /// in the record: a restart still knows.
+    pub(super) fn end_challenges(&mut self, by: EndedBy, turn: &mut Turn<'_>) {
+        for place in Place::ALL {
+            let (record, memory) = self.record_and_door(place.door);
+            let debt = record.debt_mut(place.door);
+            let mut share = debt.share(place.aim);
+            if share.issued_in.take().is_some() {
+                share.ended = Some(by);
+            }
+            debt.set_share(place.aim, share);
+            memory.slot_mut(place.aim).end(by.into());
             memory.grant = None;
         }
         self.commit(turn);
-        for door in DOORS {
-            turn.push(Effect::ErasePending(door));
+        for place in Place::ALL {
+            turn.push(Effect::ErasePending(place));
         }
     }
 }
@@ -200,7 +220,7 @@ pub(super) fn set_platform(
     Ok(Reply::Platform(settings))
 }
 
-fn next_epoch(epoch: u32) -> Result<u32, Refusal> {
+pub(super) fn next_epoch(epoch: u32) -> Result<u32, Refusal> {
     epoch.checked_add(1).ok_or(Refusal::Unavailable)
 }
 
@@ -251,9 +271,11 @@ pub(super) fn finish_activation(
         reset_to_tell: None,
         hooks_owed: false,
         platform: PlatformSettings::default(),
+        notices: Vec::new(),
     };
     let doors = PerDoor::new(|door| DoorState {
-        slot: Slot::Ended(Ended::NeverAsked),
+        reset: Slot::Ended(Ended::NeverAsked),
+        confirm: Slot::Ended(Ended::NeverAsked),
         grant: None,
         sessions: Sessions::default(),
         throttle: Throttle::boot(record.debt(door), turn.now),
@@ -283,21 +305,6 @@ pub(super) fn change_password(
     active.door_mut(ask.door).sessions.check(session, turn.now)?;
     password::check(&new, &context.limits, &context.serial).map_err(Refusal::WeakPassword)?;
     let purpose = Purpose::ChangePassword { session: session.clone(), new };
-    sign_in::compare_password(active, queue, ask, current, purpose, turn)
-}
-
-/// A new reserved email, confirmed by the password.
-pub(super) fn set_email(
-    active: &mut Active,
-    queue: &mut Hashing,
-    ask: Ask,
-    session: &SessionToken,
-    current: Password,
-    email: Option<Address>,
-    turn: &mut Turn<'_>,
-) -> Result<Answer, Refusal> {
-    active.door_mut(ask.door).sessions.check(session, turn.now)?;
-    let purpose = Purpose::SetEmail { session: session.clone(), email };
     sign_in::compare_password(active, queue, ask, current, purpose, turn)
 }
 
@@ -343,19 +350,10 @@ pub(super) fn finish(
             queue.go_on(ask, job, purpose);
             Ok(Answer::Later)
         }
-        Purpose::SetEmail { session, email } => {
+        Purpose::SetEmail { session, which, email } => {
             let proof = sign_in::password_compared(active, job.door, outcome, turn)?;
-            let owed = active.succeed(job.door);
-            if let Err(refusal) = active.door_mut(job.door).sessions.check(session, turn.now) {
-                if owed {
-                    active.commit(turn);
-                }
-                return Err(refusal);
-            }
-            let emails = email.iter().map(|address| active.reserved(address)).collect();
-            active.set_emails(&proof, emails, turn)?;
-            turn.push(Effect::Log(Event::EmailChanged(job.door)));
-            Ok(Answer::Now(Reply::ReservedEmailSet))
+            let set = (session, *which, email.as_ref());
+            emails::finish_set(context, active, job.door, &proof, set, turn).map(Answer::Now)
         }
         Purpose::StoreChanged { session, new, proof } => {
             let HashOutcome::Made(phc) = outcome else { return Err(Refusal::Unavailable) };
@@ -379,14 +377,6 @@ pub(super) fn finish(
     }
 }
 
-impl Active {
-    /// An address to store: one that is there already stays confirmed.
-    fn reserved(&self, address: &Address) -> ReservedEmail {
-        let confirmed = self.record.emails.iter().any(|email| email.confirmed && email.address == *address);
-        ReservedEmail { address: address.clone(), confirmed }
-    }
-}
-
 /// What anyone may see of an active device.
 pub(super) fn describe(
     context: &Context,
@@ -399,9 +389,9 @@ pub(super) fn describe(
     Description {
         lifecycle: Lifecycle::Active,
         masked_emails: active.masked_emails(),
-        email_confirmed: active.record.emails.first().is_some_and(|email| email.confirmed),
+        emails_confirmed: active.record.emails.iter().map(|email| email.confirmed).collect(),
         reset_by_email: challenge::offered(context, &active.record, door),
-        pending_doors: DOORS.into_iter().filter(|&d| matches!(active.door(d).slot, Slot::Live(_))).collect(),
+        pending_doors: DOORS.into_iter().filter(|&d| matches!(active.door(d).reset, Slot::Live(_))).collect(),
         signed_in,
         hooks: active.hooks,
     }

@@ -3,10 +3,10 @@
 use super::{
     challenge::ChargedTry,
     effect::PasswordId,
-    record::PlatformSettings,
+    record::{PlatformSettings, Which},
     reply::{GrantToken, SessionToken},
 };
-use latchkey_protocol::{Address, Code, Door};
+use latchkey_protocol::{Address, Code, Door, platform::Sealed};
 use zeroize::Zeroizing;
 
 /// Names a request until it is answered. Given by the shell, never reused.
@@ -69,6 +69,8 @@ pub enum Action {
         /// Whether all of it has taken it.
         taken: bool,
     },
+    /// The cloud has taken these notices, or never will.
+    NoticesDone(Vec<Sealed>),
 }
 
 /// What a hash job gave.
@@ -130,14 +132,38 @@ pub enum Request {
         /// The session that asks.
         session: SessionToken,
     },
-    /// Replaces the reserved email, or removes it. Kills every challenge.
+    /// Sets or removes one of the reserved emails; without the primary one the second takes its place.
+    /// Kills every challenge, if it changes anything.
     SetReservedEmail {
         /// The session that asks.
         session: SessionToken,
         /// The admin password.
         current: Password,
+        /// Which one.
+        which: Which,
         /// The new address, or none.
         email: Option<Address>,
+    },
+    /// Shows this door's live challenge that confirms a reserved email, or issues one.
+    BeginConfirmation {
+        /// The session that asks.
+        session: SessionToken,
+        /// The address to confirm. Another one than the live challenge's replaces that; throttled.
+        which: Which,
+        /// Issue a new one even if one is live; throttled.
+        renew: bool,
+    },
+    /// Shows this door's live challenge that confirms a reserved email. Issues nothing.
+    ViewConfirmation {
+        /// The session that asks.
+        session: SessionToken,
+    },
+    /// Marks the address as confirmed, if the code is right.
+    ConfirmEmail {
+        /// The session that asks.
+        session: SessionToken,
+        /// The code that was mailed.
+        code: Code,
     },
     /// Reads the settings of platform access.
     Platform {
@@ -156,6 +182,9 @@ pub enum Request {
     BeginReset {
         /// Issue a new one even if one is live ("new QR"); throttled.
         renew: bool,
+        /// Which address the code goes to: that of the live challenge, or the primary one, if it is not said.
+        /// Another one than the live challenge's replaces that; throttled.
+        to: Option<Which>,
     },
     /// Shows the live challenge of this door, or why there is none. Issues nothing.
     ViewChallenge,

@@ -1,8 +1,9 @@
-//! The reset by email: a challenge is issued, shown, its tries are charged, its code compared, and a
-//! right code traded for a grant.
+//! Codes by email: a challenge is issued, shown, its tries are charged, its code compared, and a right code
+//! traded for what it is good for: a grant, or the mark of a confirmed address.
 
 use super::{
-    Action, Context, Effect, GrantToken, Limits, Now, Pending, Record, Refusal, Reply, RequestId,
+    Action, Aim, Context, Effect, GrantToken, Limits, Now, Pending, Place, Record, Refusal, Reply, RequestId,
+    Which,
     account::Active,
     effect::Event,
     hashing::TokenHash,
@@ -17,7 +18,7 @@ use latchkey_protocol::{
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// A door's challenge: a live one, or why there is none.
+/// A place's challenge: a live one, or why there is none.
 #[derive(Clone)]
 pub(super) enum Slot {
     Live(Box<Pending>),
@@ -28,6 +29,9 @@ pub(super) enum Slot {
 /// without the old one takes it.
 #[derive(Clone)]
 pub(super) struct CodeVerified(());
+
+/// A right code was typed for the live challenge that confirms this address. Made only here.
+pub(super) struct AddressProven(pub(super) Which);
 
 /// The right to set one new password.
 #[derive(Clone)]
@@ -41,7 +45,7 @@ pub(super) struct Grant {
 /// no code can be compared that was not paid for.
 pub struct ChargedTry {
     id: RequestId,
-    door: Door,
+    place: Place,
     challenge: ChallengeId,
     code: Code,
 }
@@ -55,14 +59,14 @@ impl ChargedTry {
 
 impl core::fmt::Debug for ChargedTry {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "ChargedTry({:?}, {:?})", self.id, self.door)
+        write!(f, "ChargedTry({:?}, {:?})", self.id, self.place)
     }
 }
 
 /// Why a pending challenge counts no more, if so. Asked at boot and before every use.
 pub(super) fn ending(
     pending: &Pending,
-    door: Door,
+    place: Place,
     record: &Record,
     limits: &Limits,
     now: Now,
@@ -73,7 +77,7 @@ pub(super) fn ending(
         Some(Ended::EmailChanged)
     } else if pending.password_epoch != record.password_epoch {
         Some(Ended::PasswordChanged)
-    } else if pending.door != door || pending.life != record.life {
+    } else if pending.place() != place || pending.life != record.life {
         Some(Ended::Lost)
     } else {
         match now.boottime_ms.checked_sub(pending.issued_boottime_ms) {
@@ -89,44 +93,47 @@ impl Slot {
     /// What a boot makes of the file that tmpfs holds, or holds no more.
     pub(super) fn boot(
         stored: &StoredPending,
-        door: Door,
+        place: Place,
         record: &Record,
         limits: &Limits,
         now: Now,
     ) -> Self {
         match stored {
             StoredPending::Whole(pending) if pending.life == record.life => {
-                match ending(pending, door, record, limits, now) {
+                match ending(pending, place, record, limits, now) {
                     Some(ended) => Self::Ended(ended),
                     None if pending.tries_left == 0 => Self::Ended(Ended::TooManyTries),
                     None => Self::Live(pending.clone()),
                 }
             }
             // None, none that can be read, or one of an account that was erased.
-            _ => Self::Ended(match record.debt(door).issued_in {
-                None => Ended::NeverAsked,
-                Some(boot_id) if boot_id != now.boot_id => Ended::Rebooted,
-                Some(_) => Ended::Lost,
-            }),
+            _ => {
+                let share = record.debt(place.door).share(place.aim);
+                Self::Ended(match share.issued_in {
+                    None => share.ended.map_or(Ended::NeverAsked, Ended::from),
+                    Some(boot_id) if boot_id != now.boot_id => Ended::Rebooted,
+                    Some(_) => Ended::Lost,
+                })
+            }
         }
     }
 
     /// After a read-back: memory may know better why there is none.
-    pub(super) fn keep_from(&mut self, old: &Self, door: Door, record: &Record, limits: &Limits, now: Now) {
+    pub(super) fn keep_from(&mut self, old: &Self, place: Place, record: &Record, limits: &Limits, now: Now) {
         if let Self::Ended(ended) = self {
             match old {
                 Self::Ended(known) => *ended = *known,
                 Self::Live(pending) => {
-                    *ended = ending(pending, door, record, limits, now).unwrap_or(*ended);
+                    *ended = ending(pending, place, record, limits, now).unwrap_or(*ended);
                 }
             }
         }
     }
 
     /// Forgets a challenge that is over.
-    pub(super) fn settle(&mut self, door: Door, record: &Record, limits: &Limits, now: Now) {
+    pub(super) fn settle(&mut self, place: Place, record: &Record, limits: &Limits, now: Now) {
         if let Self::Live(pending) = self
-            && let Some(ended) = ending(pending, door, record, limits, now)
+            && let Some(ended) = ending(pending, place, record, limits, now)
         {
             *self = Self::Ended(ended);
         }
@@ -179,8 +186,11 @@ pub(super) fn offered(context: &Context, record: &Record, door: Door) -> ResetBy
     }
 }
 
-fn check_offered(context: &Context, record: &Record, door: Door) -> Result<(), Refusal> {
-    match offered(context, record, door) {
+fn check_offered(context: &Context, record: &Record, place: Place) -> Result<(), Refusal> {
+    if place.aim == Aim::Confirm {
+        return if context.identity.is_some() { Ok(()) } else { Err(Refusal::NoIdentity) };
+    }
+    match offered(context, record, place.door) {
         ResetByEmail::Offered => Ok(()),
         ResetByEmail::SwitchedOff => Err(Refusal::SwitchedOff),
         ResetByEmail::NoEmail => Err(Refusal::NoEmail),
@@ -189,42 +199,48 @@ fn check_offered(context: &Context, record: &Record, door: Door) -> Result<(), R
     }
 }
 
-/// Shows the live challenge again, or issues one: counter, debt and boot on flash, then the
+/// Shows the live challenge again, or issues one: counter, debt, boot and notice on flash, then the
 /// challenge on tmpfs. A crash between the two leaves the older challenge live, which nobody minds.
 pub(super) fn begin(
     context: &Context,
     active: &mut Active,
-    door: Door,
+    place: Place,
+    to: Option<Which>,
     renew: bool,
     turn: &mut Turn<'_>,
 ) -> Result<Reply, Refusal> {
-    check_offered(context, &active.record, door)?;
-    if matches!(active.door(door).slot, Slot::Live(_)) && !renew {
-        return view(context, active, door, turn.now);
+    check_offered(context, &active.record, place)?;
+    let Place { door, aim } = place;
+    let live = active.slot(place).live().ok().map(|pending| pending.to);
+    if live.is_some() && !renew && (to.is_none() || to == live) {
+        return view(context, active, place, turn.now);
     }
+    let to = to.or(live).unwrap_or_default();
     let identity = context.identity.as_ref().ok_or(Refusal::NoIdentity)?;
-    let addresses = active.record.emails.iter().map(|email| email.address.clone()).collect();
-    let addresses = Addresses::new(addresses).map_err(|_| Refusal::NoEmail)?;
+    let email = active.record.emails.get(to.index()).ok_or(Refusal::NoSuchEmail)?;
+    let confirmed = email.confirmed;
+    let addresses = Addresses::new(vec![email.address.clone()]).map_err(|_| Refusal::NoEmail)?;
     let counter = active.record.challenge_counter.checked_add(1).ok_or(Refusal::Unavailable)?;
 
     let (record, memory) = active.record_and_door(door);
-    memory.throttle.charge_challenge(record.debt_mut(door), door, turn.now)?;
-    record.debt_mut(door).issued_in = Some(turn.now.boot_id);
+    memory.throttle.charge_challenge(record.debt_mut(door), door, aim, turn.now)?;
     record.challenge_counter = counter;
 
     let id = ChallengeId(turn.random());
     let code = Code::draw(turn.rng);
     let challenge = Challenge {
         id,
-        message: Message::Reset(code.clone()),
+        message: match aim {
+            Aim::Reset => Message::Reset(code.clone()),
+            Aim::Confirm => Message::ConfirmEmail(code.clone()),
+        },
         life: record.life,
         counter,
         door,
-        confirmed: record.emails.first().is_some_and(|email| email.confirmed),
+        confirmed,
         device_time_unix_s: turn.now.wall_unix_s,
         locale: Locale::default(),
-        // The widest offset that the format takes; it is shown only.
-        tz_offset_min: turn.now.tz_offset_min.clamp(-14 * 60, 14 * 60),
+        tz_offset_min: turn.now.tz_offset_min,
         addresses,
     };
     let sealed = SealedChallenge::seal(identity, &challenge, turn.rng).map_err(|_| Refusal::Unavailable)?;
@@ -232,6 +248,8 @@ pub(super) fn begin(
     let pending = Box::new(Pending {
         id,
         door,
+        aim,
+        to,
         life: record.life,
         code_salt,
         code_hash: code_hash(&code_salt, id, &code),
@@ -242,32 +260,40 @@ pub(super) fn begin(
         email_epoch: record.email_epoch,
         tries_left: TRIES,
     });
-    memory.slot = Slot::Live(pending.clone());
+    *memory.slot_mut(aim) = Slot::Live(pending.clone());
+    if aim == Aim::Reset {
+        active.tell_of_request(context, door, turn);
+    }
     active.commit(turn);
     turn.push(Effect::WritePending(pending));
-    turn.push(Effect::Log(Event::ChallengeIssued(door)));
-    if Throttle::is_reset_closed(active.record.debt(door), door) {
+    turn.push(Effect::Log(match aim {
+        Aim::Reset => Event::ChallengeIssued(door),
+        Aim::Confirm => Event::ConfirmationIssued(door),
+    }));
+    if aim == Aim::Reset && Throttle::is_reset_closed(active.record.debt(door), door) {
         turn.push(Effect::Log(Event::LanClosed));
     }
-    view(context, active, door, turn.now)
+    view(context, active, place, turn.now)
 }
 
 /// Shows the live challenge.
-pub(super) fn view(context: &Context, active: &Active, door: Door, now: Now) -> Result<Reply, Refusal> {
-    check_offered(context, &active.record, door)?;
+pub(super) fn view(context: &Context, active: &Active, place: Place, now: Now) -> Result<Reply, Refusal> {
+    check_offered(context, &active.record, place)?;
     let identity = context.identity.as_ref().ok_or(Refusal::NoIdentity)?;
-    let memory = active.door(door);
-    let pending = memory.slot.live()?;
+    let Place { door, aim } = place;
+    let pending = active.slot(place).live()?;
     let age_ms = now.boottime_ms.saturating_sub(pending.issued_boottime_ms);
+    let email = active.record.emails.get(pending.to.index());
     Ok(Reply::Challenge(Box::new(ChallengeView {
         id: pending.id,
         door,
         link: QrLink { host: identity.host.clone(), sealed: pending.sealed.clone() },
         tag: Tag::of(pending.sealed.as_bytes()),
-        masked_emails: active.masked_emails(),
+        to: pending.to,
+        masked_emails: email.into_iter().map(|email| email.address.masked()).collect(),
         valid_s: context.limits.validity_s.saturating_mul(1000).saturating_sub(age_ms) / 1000,
         tries_left: pending.tries_left,
-        renew_wait_s: memory.throttle.renew_wait_s(active.record.debt(door), now),
+        renew_wait_s: active.door(door).throttle.renew_wait_s(active.record.debt(door), aim, now),
     })))
 }
 
@@ -276,37 +302,44 @@ pub(super) fn charge(
     context: &Context,
     active: &mut Active,
     id: RequestId,
-    door: Door,
+    place: Place,
     code: Code,
     turn: &mut Turn<'_>,
 ) -> Result<(), Refusal> {
-    if door == Door::Lan && !context.limits.lan_reset {
+    let Place { door, aim } = place;
+    if aim == Aim::Reset && door == Door::Lan && !context.limits.lan_reset {
         return Err(Refusal::SwitchedOff);
     }
-    let pending = active.door_mut(door).slot.live_mut()?;
+    let pending = active.door_mut(door).slot_mut(aim).live_mut()?;
     // The last try is charged and not compared yet: whether another is left depends on it.
     pending.tries_left = pending.tries_left.checked_sub(1).ok_or(Refusal::Busy)?;
     let challenge = pending.id;
     turn.push(Effect::WritePending(Box::new(pending.clone())));
-    turn.push(Effect::Then(Action::CompareCode(ChargedTry { id, door, challenge, code })));
+    turn.push(Effect::Then(Action::CompareCode(ChargedTry { id, place, challenge, code })));
     Ok(())
 }
 
-/// Compares a code whose try is charged. A right one gets its try back, so that a crash before the
-/// new password is set costs nobody the code.
+/// Compares a code whose try is charged. A right one for a reset gets its try back, so that a crash before
+/// the new password is set costs nobody the code; a right one that confirms an address is used up.
 pub(super) fn compare(
     active: &mut Active,
     charged: &ChargedTry,
     turn: &mut Turn<'_>,
 ) -> Result<Reply, Refusal> {
-    let door = charged.door;
+    let Place { door, aim } = charged.place;
     let memory = active.door_mut(door);
-    let pending = memory.slot.live_mut()?;
+    let pending = memory.slot_mut(aim).live_mut()?;
     if pending.id != charged.challenge {
         return Err(Refusal::NoChallenge(Ended::Renewed));
     }
     let hash = code_hash(&pending.code_salt, pending.id, &charged.code);
     if bool::from(hash.ct_eq(&pending.code_hash)) {
+        if aim == Aim::Confirm {
+            let proven = AddressProven(pending.to);
+            *memory.slot_mut(aim) = Slot::Ended(Ended::Confirmed);
+            active.confirm(&proven, door, turn);
+            return Ok(Reply::EmailConfirmed);
+        }
         pending.tries_left += 1;
         turn.push(Effect::WritePending(Box::new(pending.clone())));
         turn.push(Effect::Log(Event::CodeAccepted(door)));
@@ -323,7 +356,7 @@ pub(super) fn compare(
         // The hash goes; the rest stays on tmpfs, so that a restart still knows why it ended.
         pending.code_hash = [0; 32];
         turn.push(Effect::WritePending(Box::new(pending.clone())));
-        memory.slot = Slot::Ended(Ended::TooManyTries);
+        *memory.slot_mut(aim) = Slot::Ended(Ended::TooManyTries);
     }
     turn.push(Effect::Log(Event::CodeRefused(door)));
     Err(Refusal::WrongCode { tries_left })

@@ -2,7 +2,7 @@
 
 use super::{
     action::{Action, Password, RequestId, Ticket},
-    pending::Pending,
+    pending::{Pending, Place},
     record::Record,
     reply::{Refusal, Reply},
 };
@@ -15,10 +15,10 @@ pub enum Effect {
     CommitRecord(Box<Record>),
     /// Durable: no record any more (factory reset).
     EraseRecord,
-    /// Durable until reboot: this door's pending challenge, on tmpfs.
+    /// Durable until reboot: the pending challenge of its place, on tmpfs.
     WritePending(Box<Pending>),
-    /// Durable until reboot: this door has no pending challenge.
-    ErasePending(Door),
+    /// Durable until reboot: this place has no pending challenge.
+    ErasePending(Place),
     /// Run a job off the task; its outcome comes back as [`Action::Hashed`].
     Hash(Ticket, HashJob),
     /// Tell the recorder's other software a new password, or no more of it. What comes of it is fed back
@@ -126,6 +126,9 @@ pub enum Event {
     CodeAccepted(Door),
     CodeRefused(Door),
     PasswordReset(Door),
+    ConfirmationIssued(Door),
+    EmailConfirmed(Door),
+    NoticeDropped,
     LanClosed,
     FactoryReset,
     HooksTaken,

@@ -2,7 +2,7 @@
 //! bounded, so that a flood at one door neither fills the memory nor starves the other.
 
 use super::{
-    Effect, GrantToken, HashJob, Password, Refusal, RequestId, SessionToken, Ticket,
+    Effect, GrantToken, HashJob, Password, Refusal, RequestId, SessionToken, Ticket, Which,
     challenge::CodeVerified,
     limits::HASH_QUEUE_MAX,
     sign_in::PasswordVerified,
@@ -34,7 +34,7 @@ pub(super) enum Purpose {
     SignIn { password: Password },
     VerifyPassword,
     ChangePassword { session: SessionToken, new: Password },
-    SetEmail { session: SessionToken, email: Option<Address> },
+    SetEmail { session: SessionToken, which: Which, email: Option<Address> },
     StoreChanged { session: SessionToken, new: Password, proof: PasswordVerified },
     StoreReset { new: Password, proof: CodeVerified },
 }
@@ -171,7 +171,7 @@ mod tests {
     fn turn(rng: &mut ChaCha12Rng) -> Turn<'_> {
         let boot_id = BootId([1; 16]);
         let now = Now { boottime_ms: 0, boot_id, wall_unix_s: 0, tz_offset_min: 0 };
-        Turn { now, rng, effects: Vec::new() }
+        Turn::new(now, rng)
     }
 
     fn add(queue: &mut Hashing, id: u64, door: Door) -> Result<(), Refusal> {

@@ -35,6 +35,8 @@ pub const SESSION_MAX_S: u64 = 12 * 3600;
 pub const SESSIONS_MAX: usize = 16;
 /// Hash jobs that wait, for each door.
 pub const HASH_QUEUE_MAX: usize = 4;
+/// Notices that wait for the cloud; a stranger's requests give way first, then the oldest.
+pub const NOTICES_MAX: usize = 8;
 /// The longest password, in characters.
 pub const PASSWORD_CHARS_MAX: usize = 128;
 

@@ -9,9 +9,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`state`] | the lifecycle, boot, and the step that hands each action on |
-//! | [`account`] | activation, new passwords, the reserved email, factory reset |
+//! | [`account`] | activation, new passwords, factory reset |
+//! | [`emails`] | the reserved emails: setting, removing, confirming them |
 //! | [`sign_in`] | sessions, and the proof that the admin password was typed |
-//! | [`challenge`] | the reset by email: issue, show, charge, compare, grant |
+//! | [`challenge`] | codes by email: issue, show, charge, compare, grant |
+//! | [`notices`] | what reserved emails are told of |
 //! | [`hashing`] | the queue of hash jobs: one at a time, the console first |
 //! | [`hooks`] | what the recorder's other software is still to be told |
 //! | [`throttle`] | what waiting costs, counted as a debt |
@@ -23,9 +25,11 @@ pub mod account;
 pub mod action;
 pub mod challenge;
 pub mod effect;
+pub mod emails;
 pub mod hashing;
 pub mod hooks;
 pub mod limits;
+pub mod notices;
 pub mod password;
 pub mod pending;
 pub mod record;
@@ -38,8 +42,8 @@ pub use action::{Action, HashOutcome, Password, Request, RequestId, Ticket};
 pub use challenge::ChargedTry;
 pub use effect::{Effect, HashJob, HookEvent, HookOrder, PasswordId};
 pub use limits::Limits;
-pub use pending::Pending;
-pub use record::{Debt, DeviceCode, PlatformSettings, Record, ReservedEmail};
+pub use pending::{Aim, Pending, Place};
+pub use record::{Debt, DeviceCode, Notice, PlatformSettings, Record, ReservedEmail, Which};
 pub use reply::{ChallengeView, Ended, GrantToken, Refusal, Reply, SessionToken};
 pub use state::{Context, Hooks, State, Step, Stored, StoredPending, StoredRecord};
 

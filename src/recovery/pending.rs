@@ -1,8 +1,44 @@
-//! A pending challenge: what tmpfs holds for one door.
+//! A pending challenge: what tmpfs holds for one place.
 
-use super::BootId;
+use super::{BootId, Which};
 use latchkey_protocol::{ChallengeId, Door, Life, SealedChallenge};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
+
+/// What a challenge's code is for. A code for the one is never looked at for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// A new password.
+    #[default]
+    Reset,
+    /// To show that a reserved email is its owner's.
+    Confirm,
+}
+
+/// Where a pending challenge is kept: each door has a place of its own for each aim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The door that it was issued at.
+    pub door: Door,
+    /// What its code is for.
+    pub aim: Aim,
+}
+
+impl Place {
+    /// Every place.
+    pub const ALL: [Self; 4] = [
+        Self { door: Door::Console, aim: Aim::Reset },
+        Self { door: Door::Lan, aim: Aim::Reset },
+        Self { door: Door::Console, aim: Aim::Confirm },
+        Self { door: Door::Lan, aim: Aim::Confirm },
+    ];
+
+    /// Its number in [`Place::ALL`].
+    pub fn index(self) -> usize {
+        usize::from(self.door == Door::Lan) + 2 * usize::from(self.aim == Aim::Confirm)
+    }
+}
 
 /// A live challenge, without its code.
 #[derive(Clone, PartialEq, Eq)]
@@ -11,6 +47,10 @@ pub struct Pending {
     pub id: ChallengeId,
     /// The door that it was issued at, and the only one where its code counts.
     pub door: Door,
+    /// What the code is for, and all that it is good for.
+    pub aim: Aim,
+    /// The address that the code is mailed to.
+    pub to: Which,
     /// The record's life when it was issued.
     pub life: Life,
     /// Random.
@@ -31,6 +71,13 @@ pub struct Pending {
     pub tries_left: u32,
 }
 
+impl Pending {
+    /// Where it is kept.
+    pub fn place(&self) -> Place {
+        Place { door: self.door, aim: self.aim }
+    }
+}
+
 /// Wiped: of eight digits, salt and hash together give the code away to whoever tries them all.
 impl Drop for Pending {
     fn drop(&mut self) {
@@ -45,6 +92,8 @@ impl core::fmt::Debug for Pending {
         f.debug_struct("Pending")
             .field("id", &self.id)
             .field("door", &self.door)
+            .field("aim", &self.aim)
+            .field("to", &self.to)
             .field("life", &self.life)
             .field("boot_id", &self.boot_id)
             .field("issued_boottime_ms", &self.issued_boottime_ms)
@@ -65,6 +114,8 @@ mod tests {
         let pending = Pending {
             id: ChallengeId([1; 16]),
             door: Door::Lan,
+            aim: Aim::Reset,
+            to: Which::Primary,
             life: Life([4; 4]),
             code_salt: [201; 16],
             code_hash: [202; 32],

@@ -1,7 +1,7 @@
 //! The account record: what flash holds, a few hundred bytes.
 
-use super::BootId;
-use latchkey_protocol::{Address, Door, Host, Life};
+use super::{Aim, BootId, reply::Ended};
+use latchkey_protocol::{Address, Door, Host, Life, platform::Sealed};
 use serde::{Deserialize, Serialize};
 
 /// The account record of an active device. A device without one is inactive.
@@ -33,6 +33,41 @@ pub struct Record {
     /// Platform access.
     #[serde(default, skip_serializing_if = "PlatformSettings::is_untouched")]
     pub platform: PlatformSettings,
+    /// What reserved emails are still to be told, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+}
+
+/// A notice that the cloud has not taken yet, sealed when it happened: nobody can read or change it here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// Whether it only tells that a reset was asked for, which a stranger can cause.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_request: bool,
+    /// What the cloud is to be handed.
+    pub sealed: Sealed,
+}
+
+/// Which of the reserved emails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// The one that codes go to unless another is chosen.
+    #[default]
+    Primary,
+    /// The other one.
+    Second,
+}
+
+impl Which {
+    /// Its place in [`Record::emails`].
+    pub fn index(self) -> usize {
+        match self {
+            Self::Primary => 0,
+            Self::Second => 1,
+        }
+    }
 }
 
 /// Platform access, as the owner has set it. Off until it is switched on.
@@ -138,6 +173,70 @@ pub struct Debt {
     /// The boot in which this door's last challenge was issued and has not succeeded since: a
     /// challenge that is gone while this is another boot was killed by a reboot.
     pub issued_in: Option<BootId>,
+    /// What ended this door's last challenge, if it was a change of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EndedBy>,
+    /// The same for codes that confirm a reserved email. Left out while nothing of it is owed.
+    #[serde(default, skip_serializing_if = "Share::is_nothing")]
+    pub confirm: Share,
+}
+
+/// What a door owes for its challenges of one aim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// As [`Debt::reset_tries`].
+    pub tries: u32,
+    /// As [`Debt::issued_in`].
+    pub issued_in: Option<BootId>,
+    /// As [`Debt::ended`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EndedBy>,
+}
+
+impl Share {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A change of the account that ends every challenge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// A reserved email was changed.
+    Email,
+    /// The password was changed or reset.
+    Password,
+}
+
+impl From<EndedBy> for Ended {
+    fn from(by: EndedBy) -> Self {
+        match by {
+            EndedBy::Email => Self::EmailChanged,
+            EndedBy::Password => Self::PasswordChanged,
+        }
+    }
+}
+
+impl Debt {
+    /// What is owed for one aim.
+    pub fn share(&self, aim: Aim) -> Share {
+        match aim {
+            Aim::Reset => Share { tries: self.reset_tries, issued_in: self.issued_in, ended: self.ended },
+            Aim::Confirm => self.confirm,
+        }
+    }
+
+    /// Replaces what is owed for one aim.
+    pub(super) fn set_share(&mut self, aim: Aim, share: Share) {
+        match aim {
+            Aim::Reset => {
+                (self.reset_tries, self.issued_in, self.ended) = (share.tries, share.issued_in, share.ended)
+            }
+            Aim::Confirm => self.confirm = share,
+        }
+    }
 }
 
 impl Record {

@@ -61,6 +61,8 @@ pub enum Reply {
     Platform(super::record::PlatformSettings),
     /// A live challenge.
     Challenge(Box<ChallengeView>),
+    /// The code was right: the address is its owner's.
+    EmailConfirmed,
     /// The code was right.
     CodeAccepted {
         /// The right to set one new password.
@@ -83,8 +85,8 @@ pub struct Description {
     pub lifecycle: Lifecycle,
     /// Masked reserved emails, the primary one first.
     pub masked_emails: Vec<String>,
-    /// Whether the primary one is confirmed.
-    pub email_confirmed: bool,
+    /// Whether each of them is confirmed, in the same order.
+    pub emails_confirmed: Vec<bool>,
     /// Whether a reset by email can be asked for at this door.
     pub reset_by_email: ResetByEmail,
     /// Doors that have a live challenge (a reboot would kill it).
@@ -146,7 +148,9 @@ pub struct ChallengeView {
     pub link: QrLink,
     /// The four characters to compare.
     pub tag: Tag,
-    /// Where the mail goes.
+    /// Which address the mail goes to.
+    pub to: super::record::Which,
+    /// The same, masked.
     pub masked_emails: Vec<String>,
     /// Seconds of validity left.
     pub valid_s: u64,
@@ -173,6 +177,8 @@ pub enum Ended {
     TooManyTries,
     /// A newer one took its place.
     Renewed,
+    /// Its code was typed, and the address is confirmed.
+    Confirmed,
     /// Its file was lost or damaged.
     Lost,
 }
@@ -204,6 +210,10 @@ pub enum Refusal {
     WeakPassword(WeakPassword),
     /// No reserved email is stored.
     NoEmail,
+    /// There is no second reserved email, or no primary one that it could be second to.
+    NoSuchEmail,
+    /// The other reserved email is this one.
+    SameEmail,
     /// The device has no identity.
     NoIdentity,
     /// Reset is switched off at this door.

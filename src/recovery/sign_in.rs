@@ -123,29 +123,6 @@ pub(super) fn password_compared(
     }
 }
 
-/// Signs in: the password is compared, [`signed_in`] follows.
-pub(super) fn sign_in(
-    active: &mut Active,
-    queue: &mut Hashing,
-    ask: Ask,
-    password: Password,
-    turn: &mut Turn<'_>,
-) -> Result<Answer, Refusal> {
-    let purpose = Purpose::SignIn { password: password.clone() };
-    compare_password(active, queue, ask, password, purpose, turn)
-}
-
-/// Whether this is the admin password, for a vendor's own software.
-pub(super) fn verify_password(
-    active: &mut Active,
-    queue: &mut Hashing,
-    ask: Ask,
-    password: Password,
-    turn: &mut Turn<'_>,
-) -> Result<Answer, Refusal> {
-    compare_password(active, queue, ask, password, Purpose::VerifyPassword, turn)
-}
-
 /// The end of a sign-in: clears what the door owes, and tells of a completed reset once.
 pub(super) fn signed_in(
     active: &mut Active,
@@ -165,7 +142,7 @@ pub(super) fn signed_in(
     Ok(Answer::Now(Reply::SignedIn { session, reset_to_tell }))
 }
 
-/// The end of [`verify_password`].
+/// This is the admin password.
 pub(super) fn password_is_right(
     active: &mut Active,
     job: &Running,
@@ -191,7 +168,7 @@ mod tests {
 
     fn begin(sessions: &mut Sessions, s: u64) -> SessionToken {
         let mut rng = ChaCha12Rng::seed_from_u64(s);
-        sessions.begin(&mut Turn { now: at(s), rng: &mut rng, effects: Vec::new() })
+        sessions.begin(&mut Turn::new(at(s), &mut rng))
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The state of the heart: what a boot makes of what is stored, and the step.
 
 use super::{
-    Action, Effect, Limits, Now, Pending, Record, Refusal, Reply, Request, RequestId,
+    Action, Aim, Effect, Limits, Notice, Now, Pending, Place, Record, Refusal, Reply, Request, RequestId,
     account::{self, Active, Answer},
-    challenge, hashing,
+    challenge, emails, hashing,
     hashing::Hashing,
     reply::{Description, Lifecycle},
     sign_in,
@@ -42,10 +42,8 @@ pub enum Hooks {
 pub struct Stored {
     /// The account record.
     pub record: StoredRecord,
-    /// The console's pending challenge.
-    pub console: StoredPending,
-    /// The LAN door's pending challenge.
-    pub lan: StoredPending,
+    /// The pending challenges, in the order of [`Place::ALL`].
+    pub pending: [StoredPending; 4],
 }
 
 /// The account record as read.
@@ -100,9 +98,15 @@ pub(super) struct Turn<'a> {
     pub(super) now: Now,
     pub(super) rng: &'a mut dyn CryptoRng,
     pub(super) effects: Vec<Effect>,
+    /// What is said once everything durable is done.
+    pub(super) last: Vec<Effect>,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    pub(super) fn new(now: Now, rng: &'a mut dyn CryptoRng) -> Self {
+        Self { now, rng, effects: Vec::new(), last: Vec::new() }
+    }
+
     pub(super) fn random<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.rng.fill_bytes(&mut bytes);
@@ -145,12 +149,20 @@ impl<T> PerDoor<T> {
 pub(super) const DOORS: [Door; 2] = [Door::Console, Door::Lan];
 
 impl Stored {
-    /// A door's pending challenge.
-    pub fn pending(&self, door: Door) -> &StoredPending {
-        match door {
-            Door::Console => &self.console,
-            Door::Lan => &self.lan,
-        }
+    /// A record, and no pending challenge.
+    pub fn of(record: StoredRecord) -> Self {
+        Self { record, pending: [const { StoredPending::Absent }; 4] }
+    }
+
+    /// A place's pending challenge.
+    pub fn pending(&self, place: Place) -> &StoredPending {
+        // Never outside: an index is one of four.
+        &self.pending[place.index()]
+    }
+
+    /// A place's pending challenge, to be replaced.
+    pub fn pending_mut(&mut self, place: Place) -> &mut StoredPending {
+        &mut self.pending[place.index()]
     }
 }
 
@@ -193,10 +205,18 @@ impl State {
         }
     }
 
+    /// What the cloud is to be handed, the oldest first.
+    pub fn notices(&self) -> &[Notice] {
+        match &self.phase {
+            Phase::Active(active) => &active.record.notices,
+            Phase::Inactive | Phase::Damaged => &[],
+        }
+    }
+
     /// What follows from an action at a moment.
     pub fn step(&self, action: Action, now: Now, rng: &mut dyn CryptoRng) -> Step {
         let mut state = self.clone();
-        let mut turn = Turn { now, rng, effects: Vec::new() };
+        let mut turn = Turn::new(now, rng);
         if let Phase::Active(active) = &mut state.phase {
             active.settle(&state.context.limits, now);
         }
@@ -207,6 +227,7 @@ impl State {
                     // A request that is refused at once changes nothing.
                     state = self.clone();
                     turn.effects.clear();
+                    turn.last.clear();
                 }
                 reply(id, answer, &mut turn);
             }
@@ -227,7 +248,13 @@ impl State {
                     active.hooks_tried(basis, taken, &mut turn);
                 }
             }
+            Action::NoticesDone(done) => {
+                if let Phase::Active(active) = &mut state.phase {
+                    active.notices_done(&done, &mut turn);
+                }
+            }
         }
+        turn.effects.append(&mut turn.last);
         state.hashing.start_next(&mut turn);
         Step { state, effects: turn.effects }
     }
@@ -268,14 +295,19 @@ impl State {
         };
         let ask = hashing::Ask { id, door, basis: Some(active.epochs()) };
         let queue = &mut self.hashing;
+        let reset = Place { door, aim: Aim::Reset };
         match request {
             // Answered above: these are for any phase.
             Request::Describe { .. } | Request::FactoryReset | Request::Activate { .. } => {
                 Err(Refusal::Unavailable)
             }
-            Request::SignIn { password } => sign_in::sign_in(active, queue, ask, password, turn),
+            Request::SignIn { password } => {
+                let purpose = hashing::Purpose::SignIn { password: password.clone() };
+                sign_in::compare_password(active, queue, ask, password, purpose, turn)
+            }
             Request::VerifyPassword { password } => {
-                sign_in::verify_password(active, queue, ask, password, turn)
+                let purpose = hashing::Purpose::VerifyPassword;
+                sign_in::compare_password(active, queue, ask, password, purpose, turn)
             }
             Request::SignOut { session } => {
                 active.door_mut(door).sessions.end(&session);
@@ -288,8 +320,19 @@ impl State {
                 active.door_mut(door).sessions.check(&session, turn.now)?;
                 Ok(Answer::Now(Reply::ReservedEmails(active.record.emails.clone())))
             }
-            Request::SetReservedEmail { session, current, email } => {
-                account::set_email(active, queue, ask, &session, current, email, turn)
+            Request::SetReservedEmail { session, current, which, email } => {
+                emails::set(active, queue, ask, session, current, (which, email), turn)
+            }
+            Request::BeginConfirmation { session, which, renew } => {
+                let wish = (which, renew);
+                emails::begin_confirmation(&context, active, door, &session, wish, turn).map(Answer::Now)
+            }
+            Request::ViewConfirmation { session } => {
+                emails::view_confirmation(&context, active, door, &session, turn).map(Answer::Now)
+            }
+            Request::ConfirmEmail { session, code } => {
+                emails::type_code(&context, active, ask, &session, code, turn)?;
+                Ok(Answer::Later)
             }
             Request::Platform { session } => {
                 active.door_mut(door).sessions.check(&session, turn.now)?;
@@ -298,12 +341,12 @@ impl State {
             Request::SetPlatform { session, settings } => {
                 account::set_platform(active, door, &session, settings, turn).map(Answer::Now)
             }
-            Request::BeginReset { renew } => {
-                challenge::begin(&context, active, door, renew, turn).map(Answer::Now)
+            Request::BeginReset { renew, to } => {
+                challenge::begin(&context, active, reset, to, renew, turn).map(Answer::Now)
             }
-            Request::ViewChallenge => challenge::view(&context, active, door, turn.now).map(Answer::Now),
+            Request::ViewChallenge => challenge::view(&context, active, reset, turn.now).map(Answer::Now),
             Request::VerifyCode { code } => {
-                challenge::charge(&context, active, id, door, code, turn)?;
+                challenge::charge(&context, active, id, reset, code, turn)?;
                 Ok(Answer::Later)
             }
             Request::SetPassword { grant, password } => {
@@ -352,7 +395,7 @@ impl State {
             _ => Description {
                 lifecycle,
                 masked_emails: Vec::new(),
-                email_confirmed: false,
+                emails_confirmed: Vec::new(),
                 reset_by_email: super::reply::ResetByEmail::NotActive,
                 pending_doors: Vec::new(),
                 signed_in: false,
@@ -365,8 +408,8 @@ impl State {
     fn factory_reset(&mut self, turn: &mut Turn<'_>) -> Reply {
         self.phase = Phase::Inactive;
         turn.push(Effect::EraseRecord);
-        for door in DOORS {
-            turn.push(Effect::ErasePending(door));
+        for place in Place::ALL {
+            turn.push(Effect::ErasePending(place));
         }
         if self.context.hooks == Hooks::Told {
             turn.push(Effect::Hooks(super::HookOrder::Forget));

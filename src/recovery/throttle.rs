@@ -1,8 +1,9 @@
 //! What waiting costs. Every door owes by itself: see `docs/decisions/0002-throttling-is-a-debt.md`.
 
 use super::{
-    Debt, Now, Refusal,
+    Aim, Debt, Now, Refusal,
     limits::{FAILURES_PIECE, FREE_FAILURES, LAN_FAILURES_MAX, TRIES, WAIT_MAX_S, WAIT_MIN_S},
+    record::Share,
 };
 use latchkey_protocol::Door;
 
@@ -13,14 +14,21 @@ pub(super) struct Throttle {
     failures: u32,
     /// When the last one was charged, or this boot of the daemon.
     failed_at_ms: u64,
-    /// When the last challenge was issued, or this boot of the daemon.
-    issued_at_ms: u64,
+    /// When the last challenge of each aim was issued, or this boot of the daemon.
+    reset_at_ms: u64,
+    confirm_at_ms: u64,
 }
 
 impl Throttle {
     /// After a start: the debt counts in full, and its wait starts now.
     pub(super) fn boot(debt: &Debt, now: Now) -> Self {
-        Self { failures: debt.sign_in_failures, failed_at_ms: now.boottime_ms, issued_at_ms: now.boottime_ms }
+        let now_ms = now.boottime_ms;
+        Self {
+            failures: debt.sign_in_failures,
+            failed_at_ms: now_ms,
+            reset_at_ms: now_ms,
+            confirm_at_ms: now_ms,
+        }
     }
 
     /// After a read-back: the count in memory is the true one, as far as the debt that is stored allows.
@@ -58,22 +66,38 @@ impl Throttle {
     }
 
     /// Charges a challenge: all its tries at once. Always changes the debt.
-    pub(super) fn charge_challenge(&mut self, debt: &mut Debt, door: Door, now: Now) -> Result<(), Refusal> {
-        if Self::is_reset_closed(debt, door) {
+    pub(super) fn charge_challenge(
+        &mut self,
+        debt: &mut Debt,
+        door: Door,
+        aim: Aim,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        // A code that confirms an address lets nobody in, and whoever asks for one is signed in: that way waits
+        // and is not closed.
+        if aim == Aim::Reset && Self::is_reset_closed(debt, door) {
             return Err(Refusal::LanClosed);
         }
-        match self.renew_wait_s(debt, now) {
+        match self.renew_wait_s(debt, aim, now) {
             0 => {}
             wait_s => return Err(Refusal::Throttled { wait_s }),
         }
-        debt.reset_tries = debt.reset_tries.saturating_add(TRIES);
-        self.issued_at_ms = now.boottime_ms;
+        let tries = debt.share(aim).tries.saturating_add(TRIES);
+        debt.set_share(aim, Share { tries, issued_in: Some(now.boot_id), ended: None });
+        match aim {
+            Aim::Reset => self.reset_at_ms = now.boottime_ms,
+            Aim::Confirm => self.confirm_at_ms = now.boottime_ms,
+        }
         Ok(())
     }
 
     /// Seconds until another challenge may be issued at this door.
-    pub(super) fn renew_wait_s(&self, debt: &Debt, now: Now) -> u64 {
-        left_s(self.issued_at_ms, wait_s(debt.reset_tries / TRIES), now)
+    pub(super) fn renew_wait_s(&self, debt: &Debt, aim: Aim, now: Now) -> u64 {
+        let issued_at_ms = match aim {
+            Aim::Reset => self.reset_at_ms,
+            Aim::Confirm => self.confirm_at_ms,
+        };
+        left_s(issued_at_ms, wait_s(debt.share(aim).tries / TRIES), now)
     }
 
     /// Success: nothing is owed any more. Gives whether the debt changed. One piece of failures may
@@ -172,20 +196,20 @@ mod tests {
 
     #[test]
     fn a_restart_gives_no_credit() {
-        let debt = Debt { sign_in_failures: 10, reset_tries: 15, issued_in: None };
+        let debt = Debt { sign_in_failures: 10, reset_tries: 15, ..Debt::default() };
         let throttle = Throttle::boot(&debt, at(7));
         assert_eq!(throttle.sign_in_wait_s(at(7)), 480);
-        assert_eq!(throttle.renew_wait_s(&debt, at(7)), 120);
+        assert_eq!(throttle.renew_wait_s(&debt, Aim::Reset, at(7)), 120);
         assert_eq!(throttle.sign_in_wait_s(at(487)), 0);
     }
 
     #[test]
     fn only_the_lan_door_closes() {
         for (door, closes) in [(Door::Lan, true), (Door::Console, false)] {
-            let mut debt = Debt { sign_in_failures: 100, reset_tries: 100, issued_in: None };
+            let mut debt = Debt { sign_in_failures: 100, reset_tries: 100, ..Debt::default() };
             let mut throttle = Throttle::boot(&debt, at(0));
             let now = at(3600);
-            let challenge = throttle.charge_challenge(&mut debt, door, now);
+            let challenge = throttle.charge_challenge(&mut debt, door, Aim::Reset, now);
             let sign_in = throttle.charge_sign_in(&mut debt, door, now).map(|_| ());
             let expected = if closes { Err(Refusal::LanClosed) } else { Ok(()) };
             assert_eq!((challenge, sign_in), (expected, expected));
@@ -193,6 +217,20 @@ mod tests {
             throttle.succeed(&mut debt);
             assert!(!throttle.is_closed(&debt, door));
         }
+    }
+
+    #[test]
+    fn confirming_waits_by_itself_and_a_sign_in_gives_no_credit_for_it() {
+        let mut debt = Debt::default();
+        let mut throttle = Throttle::boot(&debt, at(0));
+        for aim in [Aim::Reset, Aim::Confirm] {
+            throttle.charge_challenge(&mut debt, Door::Lan, aim, at(10)).unwrap();
+        }
+        let again = throttle.charge_challenge(&mut debt, Door::Lan, Aim::Confirm, at(20));
+        assert_eq!(again, Err(Refusal::Throttled { wait_s: 20 }));
+        throttle.succeed(&mut debt);
+        assert_eq!(throttle.charge_challenge(&mut debt, Door::Lan, Aim::Reset, at(20)), Ok(()));
+        assert_eq!(throttle.charge_challenge(&mut debt, Door::Lan, Aim::Confirm, at(20)), again);
     }
 
     #[test]

@@ -7,8 +7,7 @@ use super::{
         PENDING_BYTES_MAX, RECORD_BYTES_MAX, decode_pending, decode_record, encode_pending, encode_record,
     },
 };
-use crate::recovery::{Pending, Record, Stored, StoredPending, StoredRecord};
-use latchkey_protocol::Door;
+use crate::recovery::{Pending, Place, Record, Stored, StoredPending, StoredRecord};
 use std::io;
 use zeroize::Zeroizing;
 
@@ -30,12 +29,7 @@ pub struct Files<F, R> {
 impl<F: Disk, R: Disk> Files<F, R> {
     /// A store that has read nothing yet: [`Store::load`] comes first.
     pub fn new(flash: F, runtime: R) -> Self {
-        let settled = Stored {
-            record: StoredRecord::Absent,
-            console: StoredPending::Absent,
-            lan: StoredPending::Absent,
-        };
-        Self { flash, runtime, generation: 0, settled }
+        Self { flash, runtime, generation: 0, settled: Stored::of(StoredRecord::Absent) }
     }
 
     fn make(&mut self, change: &Change) -> Result<(), Failure> {
@@ -44,9 +38,11 @@ impl<F: Disk, R: Disk> Files<F, R> {
             Change::EraseRecord => self.write_record(None),
             Change::WritePending(pending) => {
                 let bytes = encode_pending(pending).map_err(Failure::before)?;
-                replace(&self.runtime, pending_name(pending.door), &bytes).map_err(Failure::within)
+                replace(&self.runtime, pending_name(pending.place()), &bytes).map_err(Failure::within)
             }
-            Change::ErasePending(door) => remove(&self.runtime, pending_name(*door)).map_err(Failure::within),
+            Change::ErasePending(place) => {
+                remove(&self.runtime, pending_name(*place)).map_err(Failure::within)
+            }
         }
     }
 
@@ -81,7 +77,7 @@ impl<F: Disk, R: Disk> Files<F, R> {
     }
 
     fn undo(&mut self, before: &Stored, change: &Change) -> bool {
-        let door = match change {
+        let place = match change {
             Change::CommitRecord(_) | Change::EraseRecord => {
                 return match &before.record {
                     StoredRecord::Absent => self.write_record(None).is_ok(),
@@ -89,15 +85,15 @@ impl<F: Disk, R: Disk> Files<F, R> {
                     StoredRecord::Damaged => false,
                 };
             }
-            Change::WritePending(pending) => pending.door,
-            Change::ErasePending(door) => *door,
+            Change::WritePending(pending) => pending.place(),
+            Change::ErasePending(place) => *place,
         };
-        match before.pending(door) {
+        match before.pending(place) {
             StoredPending::Whole(pending) => {
-                encode_pending(pending).and_then(|b| replace(&self.runtime, pending_name(door), &b)).is_ok()
+                encode_pending(pending).and_then(|b| replace(&self.runtime, pending_name(place), &b)).is_ok()
             }
             StoredPending::Absent | StoredPending::Unreadable => {
-                remove(&self.runtime, pending_name(door)).is_ok()
+                remove(&self.runtime, pending_name(place)).is_ok()
             }
         }
     }
@@ -113,12 +109,12 @@ impl<F: Disk, R: Disk> Files<F, R> {
             Copy::Missing => expected.record == StoredRecord::Absent,
             Copy::NotWhole { .. } => false,
         });
-        let pending_holds = |door| match (self.read_pending(door), expected.pending(door)) {
+        let pending_holds = |place| match (self.read_pending(place), expected.pending(place)) {
             (Ok(Some(found)), StoredPending::Whole(pending)) => found == **pending,
             (Ok(None), StoredPending::Absent | StoredPending::Unreadable) => true,
             _ => false,
         };
-        record_holds && pending_holds(Door::Console) && pending_holds(Door::Lan)
+        record_holds && Place::ALL.into_iter().all(pending_holds)
     }
 
     fn note(&mut self, change: &Change) {
@@ -126,9 +122,9 @@ impl<F: Disk, R: Disk> Files<F, R> {
             Change::CommitRecord(record) => self.settled.record = StoredRecord::Whole(record.clone()),
             Change::EraseRecord => self.settled.record = StoredRecord::Absent,
             Change::WritePending(pending) => {
-                *pending_mut(&mut self.settled, pending.door) = StoredPending::Whole(pending.clone());
+                *self.settled.pending_mut(pending.place()) = StoredPending::Whole(pending.clone());
             }
-            Change::ErasePending(door) => *pending_mut(&mut self.settled, *door) = StoredPending::Absent,
+            Change::ErasePending(place) => *self.settled.pending_mut(*place) = StoredPending::Absent,
         }
     }
 
@@ -203,18 +199,18 @@ impl<F: Disk, R: Disk> Files<F, R> {
         }
     }
 
-    fn read_pending(&self, door: Door) -> Result<Option<Pending>, String> {
+    fn read_pending(&self, place: Place) -> Result<Option<Pending>, String> {
         let bytes =
-            self.runtime.read(pending_name(door), PENDING_BYTES_MAX).map_err(|error| error.to_string())?;
+            self.runtime.read(pending_name(place), PENDING_BYTES_MAX).map_err(|error| error.to_string())?;
         let Some(bytes) = bytes else { return Ok(None) };
         let pending = decode_pending(&bytes).map_err(|error| error.to_string())?;
-        if pending.door == door { Ok(Some(pending)) } else { Err("it is another door's".to_owned()) }
+        if pending.place() == place { Ok(Some(pending)) } else { Err("it is another place's".to_owned()) }
     }
 
-    fn load_pending(&self, door: Door, findings: &mut Vec<Finding>) -> StoredPending {
-        let file = pending_name(door);
+    fn load_pending(&self, place: Place, findings: &mut Vec<Finding>) -> StoredPending {
+        let file = pending_name(place);
         let _ = self.runtime.unlink(&temporary_name(file)); // a leftover, as above
-        match self.read_pending(door) {
+        match self.read_pending(place) {
             Ok(None) => StoredPending::Absent,
             Ok(Some(pending)) => StoredPending::Whole(Box::new(pending)),
             Err(reason) => {
@@ -230,8 +226,7 @@ impl<F: Disk, R: Disk> Store for Files<F, R> {
         let mut findings = Vec::new();
         self.settled = Stored {
             record: self.load_record(&mut findings),
-            console: self.load_pending(Door::Console, &mut findings),
-            lan: self.load_pending(Door::Lan, &mut findings),
+            pending: Place::ALL.map(|place| self.load_pending(place, &mut findings)),
         };
         Loaded { stored: self.settled.clone(), findings }
     }
@@ -295,18 +290,8 @@ impl Copy {
     }
 }
 
-fn pending_mut(stored: &mut Stored, door: Door) -> &mut StoredPending {
-    match door {
-        Door::Console => &mut stored.console,
-        Door::Lan => &mut stored.lan,
-    }
-}
-
-fn pending_name(door: Door) -> &'static str {
-    match door {
-        Door::Console => "pending-console",
-        Door::Lan => "pending-lan",
-    }
+fn pending_name(place: Place) -> &'static str {
+    ["pending-console", "pending-lan", "confirm-console", "confirm-lan"][place.index()]
 }
 
 fn name_of(change: &Change) -> &'static str {

@@ -7,7 +7,7 @@
 //! The SHA-256 is over the header up to and including the generation, a line feed, and all that
 //! follows the header line. A whole file of an erased account holds `null`.
 
-use crate::recovery::{BootId, Pending, Record};
+use crate::recovery::{Aim, BootId, Pending, Record, Which};
 use latchkey_protocol::{ChallengeId, Door, Life, SealedChallenge};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -120,6 +120,11 @@ fn unhex_exact<const N: usize>(text: &str) -> Result<[u8; N], NotWhole> {
 struct PendingFile {
     id: ChallengeId,
     door: Door,
+    /// Left out in files of versions that knew only resets to the one address.
+    #[serde(default)]
+    aim: Aim,
+    #[serde(default)]
+    to: Which,
     life: Life,
     code_salt: Zeroizing<String>,
     code_hash: Zeroizing<String>,
@@ -136,6 +141,8 @@ impl From<&Pending> for PendingFile {
         Self {
             id: pending.id,
             door: pending.door,
+            aim: pending.aim,
+            to: pending.to,
             life: pending.life,
             code_salt: hex(&pending.code_salt).into(),
             code_hash: hex(&pending.code_hash).into(),
@@ -157,6 +164,8 @@ impl TryFrom<PendingFile> for Pending {
         Ok(Self {
             id: file.id,
             door: file.door,
+            aim: file.aim,
+            to: file.to,
             life: file.life,
             code_salt: unhex_exact(&file.code_salt)?,
             code_hash: unhex_exact(&file.code_hash)?,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`disk`] | the filesystem operations that all of it is made of |
 //! | [`format`] | the bytes of a file: a header line with generation and SHA-256, then JSON |
-//! | [`files`] | two copies of the record, one file a door; commit, repair, put back |
+//! | [`files`] | two copies of the record, one file a place; commit, repair, put back |
 //!
 //! Must not: decide anything about the account, or know of doors, requests or clocks.
 
@@ -17,8 +17,7 @@ pub(crate) mod tests;
 
 pub use files::Files;
 
-use crate::recovery::{Pending, Record, Stored};
-use latchkey_protocol::Door;
+use crate::recovery::{Pending, Place, Record, Stored};
 use std::io;
 
 /// One durable change, as the heart's effects ask for it.
@@ -28,10 +27,10 @@ pub enum Change {
     CommitRecord(Box<Record>),
     /// No record any more.
     EraseRecord,
-    /// This door's pending challenge, on tmpfs.
+    /// The pending challenge of its place, on tmpfs.
     WritePending(Box<Pending>),
-    /// No pending challenge at this door.
-    ErasePending(Door),
+    /// No pending challenge at this place.
+    ErasePending(Place),
 }
 
 /// Where the record and the pending challenges are kept.

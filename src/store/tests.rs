@@ -4,7 +4,9 @@
 pub(crate) mod failing_disk;
 
 use super::{Change, Files, Finding, Store, disk::RealDisk, format};
-use crate::recovery::{BootId, Debt, Pending, Record, ReservedEmail, Stored, StoredPending, StoredRecord};
+use crate::recovery::{
+    Aim, BootId, Debt, Pending, Place, Record, ReservedEmail, Stored, StoredPending, StoredRecord, Which,
+};
 use failing_disk::{Disks, FailingDisk, MODELS, Plan};
 use latchkey_protocol::{Address, ChallengeId, Door, Life, SealedChallenge};
 use nix::libc::{EIO, ENOSPC, EROFS};
@@ -19,17 +21,29 @@ fn record(epoch: u32) -> Record {
         emails: vec![ReservedEmail { address: Address::parse("o@example.com").unwrap(), confirmed: false }],
         email_epoch: epoch,
         console: Debt::default(),
-        lan: Debt { sign_in_failures: 3, reset_tries: 5, issued_in: Some(BootId([9; 16])) },
+        lan: Debt {
+            sign_in_failures: 3,
+            reset_tries: 5,
+            issued_in: Some(BootId([9; 16])),
+            ..Debt::default()
+        },
         hooks_owed: false,
         reset_to_tell: None,
         platform: crate::recovery::PlatformSettings::default(),
+        notices: Vec::new(),
     }
+}
+
+fn reset(door: Door) -> Place {
+    Place { door, aim: Aim::Reset }
 }
 
 fn pending(door: Door, tries_left: u32) -> Pending {
     Pending {
         id: ChallengeId([4; 16]),
         door,
+        aim: Aim::Reset,
+        to: Which::Primary,
         life: Life([1; 4]),
         code_salt: [5; 16],
         code_hash: [6; 32],
@@ -51,7 +65,7 @@ fn write(door: Door, tries_left: u32) -> Change {
 }
 
 fn erase(door: Door) -> Change {
-    Change::ErasePending(door)
+    Change::ErasePending(reset(door))
 }
 
 /// A name, what is stored before, and the changes of one step.
@@ -125,7 +139,7 @@ fn count_operations(action: &Action) -> u64 {
 }
 
 fn without_pendings(stored: &Stored) -> Stored {
-    Stored { record: stored.record.clone(), console: StoredPending::Absent, lan: StoredPending::Absent }
+    Stored::of(stored.record.clone())
 }
 
 /// The device works: the next change is stored and found.
@@ -380,7 +394,7 @@ fn a_pending_challenge_that_is_not_whole_is_unreadable() {
         let disks = prepared(&[commit(1)]);
         disks.spoil_runtime("pending-lan", &damage);
         let (_, found, findings) = open(&disks);
-        assert_eq!(found.lan, StoredPending::Unreadable);
+        assert_eq!(*found.pending(reset(Door::Lan)), StoredPending::Unreadable);
         assert!(matches!(findings[..], [Finding::PendingNotWhole { file: "pending-lan", .. }]));
     }
 }
@@ -429,8 +443,9 @@ fn on_the_real_filesystem() {
     assert_eq!(fs::read_to_string(flash.join("elsewhere")).unwrap(), "untouched");
     let (_, found, findings) = open();
     assert_eq!(found.record, StoredRecord::Whole(Box::new(record(2))));
-    assert_eq!(found.lan, StoredPending::Whole(Box::new(pending(Door::Lan, 4))));
-    assert_eq!((found.console, findings), (StoredPending::Absent, vec![]));
+    assert_eq!(*found.pending(reset(Door::Lan)), StoredPending::Whole(Box::new(pending(Door::Lan, 4))));
+    assert_eq!(*found.pending(reset(Door::Console)), StoredPending::Absent);
+    assert_eq!(findings, vec![]);
     for path in [flash.join("account.a"), flash.join("account.b"), runtime.join("pending-lan")] {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600, "{}", path.display());
     }

@@ -136,9 +136,9 @@ pub async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let doors = Arc::new(Doors {
+        rates: Rates::new((ctx.uptime_ms)()),
         ctx,
         bounds,
-        rates: Rates::new(super::rates::boottime_ms()),
         form_secrets_drawn: Mutex::new(0),
         tls: TlsAcceptor::from(tls),
         lan: Gate::new(bounds.connections_max, bounds.connections_per_peer_max),

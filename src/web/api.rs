@@ -8,7 +8,7 @@ use super::{
     routes::Api,
 };
 use crate::recovery::{
-    ChallengeView, GrantToken, Password, Refusal, Reply, Request, SessionToken,
+    ChallengeView, GrantToken, Password, Refusal, Reply, Request, SessionToken, Which,
     reply::{Description, HookView, Lifecycle, ResetByEmail},
 };
 use hyper::StatusCode;
@@ -62,6 +62,17 @@ struct SetReservedEmail {
     /// `null` removes it: it must be said, not left out.
     #[serde(deserialize_with = "Option::deserialize")]
     email: Option<String>,
+    #[serde(default)]
+    which: Which,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BeginConfirmation {
+    #[serde(default)]
+    which: Which,
+    #[serde(default)]
+    renew: bool,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +81,8 @@ struct BeginReset {
     terms_accepted: bool,
     #[serde(default)]
     renew: bool,
+    #[serde(default)]
+    to: Option<Which>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +111,9 @@ pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Re
     | Api::TryPlatform
     | Api::PlatformQr
     | Api::SendChallenge
-    | Api::SentChallenge = api
+    | Api::SentChallenge
+    | Api::SendConfirmation
+    | Api::SentConfirmation = api
     {
         return platform::handle(ctx, caller, api, body).await;
     }
@@ -108,8 +123,12 @@ pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Re
         Api::Device => Request::Describe { session: caller.session.clone() },
         Api::Activation => {
             let Activation { password, reserved_email } = parse(body)?;
+            let password = Password::from(password);
+            // The first fault is told, and the password stands first.
+            let weak = ctx.weakness(&password).map(Refusal::WeakPassword);
+            weak.map_or(Ok(()), Err)?;
             let email = reserved_email.map(|text| address("reserved_email", &text)).transpose()?;
-            Request::Activate { password: password.into(), email }
+            Request::Activate { password, email }
         }
         Api::SignIn => Request::SignIn { password: parse::<PasswordOnly>(body)?.password.into() },
         Api::SignOut => Request::SignOut { session: session()? },
@@ -121,23 +140,34 @@ pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Re
         Api::ReadReservedEmails => Request::ReservedEmails { session: session()? },
         Api::SetReservedEmail => {
             let session = session()?;
-            let SetReservedEmail { current, email } = parse(body)?;
+            let SetReservedEmail { current, email, which } = parse(body)?;
             let email = email.map(|text| address("email", &text)).transpose()?;
-            Request::SetReservedEmail { session, current: current.into(), email }
+            Request::SetReservedEmail { session, current: current.into(), which, email }
+        }
+        Api::BeginConfirmation => {
+            let session = session()?;
+            let BeginConfirmation { which, renew } = parse(body)?;
+            Request::BeginConfirmation { session, which, renew }
+        }
+        Api::ViewConfirmation | Api::ConfirmationSvg | Api::ConfirmationPng | Api::ConfirmationMatrix => {
+            Request::ViewConfirmation { session: session()? }
+        }
+        Api::ConfirmEmail => {
+            let session = session()?;
+            let VerifyCode { code } = parse(body)?;
+            Request::ConfirmEmail { session, code: typed_code(&code)? }
         }
         Api::BeginReset => {
-            let BeginReset { terms_accepted, renew } = parse(body)?;
+            let BeginReset { terms_accepted, renew, to } = parse(body)?;
             if !terms_accepted {
                 return Err(Fault::InvalidField { field: "terms_accepted", reason: "not-accepted" });
             }
-            Request::BeginReset { renew }
+            Request::BeginReset { renew, to }
         }
         Api::ViewChallenge | Api::QrSvg | Api::QrPng | Api::QrMatrix => Request::ViewChallenge,
         Api::VerifyCode => {
             let VerifyCode { code } = parse(body)?;
-            let code = Code::parse(&code.0)
-                .map_err(|_| Fault::InvalidField { field: "code", reason: "not-eight-digits" })?;
-            Request::VerifyCode { code }
+            Request::VerifyCode { code: typed_code(&code)? }
         }
         Api::SetPassword => {
             let SetPassword { grant, password } = parse(body)?;
@@ -160,10 +190,16 @@ pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Re
         | Api::TryPlatform
         | Api::PlatformQr
         | Api::SendChallenge
-        | Api::SentChallenge => return Err(Fault::NotFound),
+        | Api::SentChallenge
+        | Api::SendConfirmation
+        | Api::SentConfirmation => return Err(Fault::NotFound),
     };
     let reply = ctx.heart.ask(caller.door, request).await?;
     Ok(respond(ctx, caller, api, reply))
+}
+
+fn typed_code(code: &Secret) -> Result<Code, Fault> {
+    Code::parse(&code.0).map_err(|_| Fault::InvalidField { field: "code", reason: "not-eight-digits" })
 }
 
 /// A reply as JSON, a picture, or nothing.
@@ -185,6 +221,7 @@ fn respond(ctx: &Context, caller: &Caller, api: Api, reply: Reply) -> Response {
         }
         Reply::PasswordChanged
         | Reply::ReservedEmailSet
+        | Reply::EmailConfirmed
         | Reply::PasswordReset
         | Reply::PasswordIsRight
         | Reply::FactoryResetDone
@@ -213,6 +250,7 @@ struct Device<'a> {
     door: &'static str,
     masked_emails: &'a [String],
     email_confirmed: bool,
+    emails_confirmed: &'a [bool],
     reset_by_email: &'static str,
     pending_doors: Vec<&'static str>,
     signed_in: bool,
@@ -225,6 +263,7 @@ struct Device<'a> {
 
 fn device<'a>(ctx: &'a Context, caller: &Caller, description: &'a Description) -> Device<'a> {
     let on_link = caller.link.is_ok();
+    let may_see = on_link || description.signed_in;
     Device {
         lifecycle: match description.lifecycle {
             Lifecycle::Inactive => "inactive",
@@ -236,8 +275,9 @@ fn device<'a>(ctx: &'a Context, caller: &Caller, description: &'a Description) -
         version: ctx.device.version,
         door: door_name(caller.door),
         // Even masked, it is nobody's business off the link who has not signed in.
-        masked_emails: if on_link || description.signed_in { &description.masked_emails } else { &[] },
-        email_confirmed: description.email_confirmed,
+        masked_emails: if may_see { &description.masked_emails } else { &[] },
+        email_confirmed: description.emails_confirmed.first().is_some_and(|confirmed| *confirmed),
+        emails_confirmed: if may_see { &description.emails_confirmed } else { &[] },
         reset_by_email: match description.reset_by_email {
             _ if !on_link => "not-on-this-network",
             ResetByEmail::Offered => "offered",
@@ -279,11 +319,14 @@ fn signed_in(caller: &Caller, session: &SessionToken, reset_to_tell: Option<Told
 
 fn challenge(ctx: &Context, api: Api, view: &ChallengeView) -> Response {
     match api {
-        Api::QrSvg => respond::with_body(StatusCode::OK, "image/svg+xml", (ctx.drawing.svg)(&view.link)),
-        Api::QrPng => {
-            respond::download("image/png", &format!("reset-{}.png", view.tag), (ctx.drawing.png)(&view.link))
+        Api::QrSvg | Api::ConfirmationSvg => {
+            respond::with_body(StatusCode::OK, "image/svg+xml", (ctx.drawing.svg)(&view.link))
         }
-        Api::QrMatrix => {
+        Api::QrPng | Api::ConfirmationPng => {
+            let what = if api == Api::QrPng { "reset" } else { "confirm" };
+            respond::download("image/png", &format!("{what}-{}.png", view.tag), (ctx.drawing.png)(&view.link))
+        }
+        Api::QrMatrix | Api::ConfirmationMatrix => {
             let rows: Vec<String> = (ctx.drawing.matrix)(&view.link)
                 .iter()
                 .map(|row| row.iter().map(|dark| if *dark { '1' } else { '0' }).collect())
@@ -296,6 +339,7 @@ fn challenge(ctx: &Context, api: Api, view: &ChallengeView) -> Response {
                 "id": hex(&view.id.0),
                 "door": door_name(view.door),
                 "tag": view.tag.to_string(),
+                "to": view.to,
                 "masked_emails": view.masked_emails,
                 "valid_s": view.valid_s,
                 "tries_left": view.tries_left,

@@ -1,6 +1,7 @@
 //! What every request may use: the way to the heart, the drawing of QR codes, facts and rules.
 
 use super::{Drawing, Heart, same_link::Lan};
+use crate::recovery::{Limits, password, reply::WeakPassword};
 use hmac::{Hmac, KeyInit, Mac};
 use latchkey_look::Catalogue;
 use sha2::Sha256;
@@ -19,6 +20,9 @@ pub struct Context {
     pub device: Device,
     /// The settings that the doors follow.
     pub rules: Rules,
+    /// Milliseconds since the machine was started. A kernel that does not tell stands still at zero: then the
+    /// rates refuse rather than open wide.
+    pub uptime_ms: fn() -> u64,
     /// Every sentence shown to a person.
     pub catalogue: Catalogue,
     /// SHA-256 of the certificate's DER form, shown wherever a person may want to compare it.
@@ -121,6 +125,13 @@ impl Default for Bounds {
 }
 
 impl Context {
+    /// What keeps a text from being a new password, by the rules that the heart goes by: for a form that has more
+    /// than one fault. The heart looks again.
+    pub(super) fn weakness(&self, password: &str) -> Option<WeakPassword> {
+        let limits = Limits { password_chars_min: self.rules.password_chars_min, ..Limits::default() };
+        password::check(password, &limits, &self.device.serial).err()
+    }
+
     /// HMAC-SHA-256 under the key of forms. Every use has a name of its own, so that no value of one
     /// is a value of another.
     pub(super) fn form_mac(&self, parts: &[&[u8]]) -> [u8; 32] {

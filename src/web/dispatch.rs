@@ -66,7 +66,7 @@ where
     }
     let is_unsafe = !matches!(head.method, Method::GET | Method::HEAD);
     let cost = if is_unsafe { rates::UNSAFE_COST } else { 1 };
-    let taken = doors.rates.take(caller.peer.map(|peer| peer.ip()), cost, rates::boottime_ms());
+    let taken = doors.rates.take(caller.peer.map(|peer| peer.ip()), cost, (ctx.uptime_ms)());
     taken.map_err(|wait_s| Fault::TooManyRequests { wait_s })?;
     let host = guards::host(&head.uri, &head.headers)?;
     if caller.entry != Entry::Console {

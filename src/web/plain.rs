@@ -5,7 +5,7 @@ use super::{
     Response,
     accept::{Connection, Doors},
     context::Context,
-    guards, pages, rates, respond,
+    guards, pages, respond,
     same_link::Links,
 };
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri, body::Body, header};
@@ -30,7 +30,7 @@ fn answer(
     let (Some(peer), Some(local)) = (connection.peer, connection.local) else {
         return respond::empty(StatusCode::BAD_REQUEST);
     };
-    if let Err(wait_s) = doors.rates.take(Some(peer.ip()), 1, rates::boottime_ms()) {
+    if let Err(wait_s) = doors.rates.take(Some(peer.ip()), 1, (doors.ctx.uptime_ms)()) {
         let mut response = respond::empty(StatusCode::TOO_MANY_REQUESTS);
         response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
         return response;

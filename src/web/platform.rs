@@ -1,6 +1,6 @@
 //! Platform access and "send the code now" in the API: what the link's task and the heart say, as JSON.
 
-use super::{Caller, Context, Fault, Response, api, rates::boottime_ms, respond, routes::Api};
+use super::{Caller, Context, Fault, Response, api, respond, routes::Api};
 use crate::{
     platform::{NotSent, Sent, State, Status},
     recovery::{ChallengeView, DeviceCode, PlatformSettings, Refusal, Reply, Request},
@@ -43,11 +43,19 @@ pub async fn handle(ctx: &Context, caller: &Caller, asked: Api, body: &[u8]) -> 
             Ok(respond::with_body(StatusCode::OK, "image/svg+xml", (ctx.drawing.text_svg)(&text)))
         }
         Api::SendChallenge => {
-            let sent = send(ctx, &*challenge(ctx, caller).await?).await?;
-            Ok(api::json(StatusCode::ACCEPTED, &mail(Some(sent))))
+            let view = challenge(ctx, caller, Request::ViewChallenge).await?;
+            Ok(api::json(StatusCode::ACCEPTED, &mail(Some(send(ctx, &view).await?))))
         }
         Api::SentChallenge => {
-            let view = challenge(ctx, caller).await?;
+            let view = challenge(ctx, caller, Request::ViewChallenge).await?;
+            Ok(api::json(StatusCode::OK, &mail(ctx.link.mail_of(&view.link.sealed))))
+        }
+        Api::SendConfirmation => {
+            let view = challenge(ctx, caller, confirmation(caller)?).await?;
+            Ok(api::json(StatusCode::ACCEPTED, &mail(Some(send(ctx, &view).await?))))
+        }
+        Api::SentConfirmation => {
+            let view = challenge(ctx, caller, confirmation(caller)?).await?;
             Ok(api::json(StatusCode::OK, &mail(ctx.link.mail_of(&view.link.sealed))))
         }
         _ => Ok(described(ctx, &read(ctx, caller).await?)),
@@ -108,8 +116,13 @@ pub async fn send(ctx: &Context, view: &ChallengeView) -> Result<Sent, Fault> {
     ctx.link.submit(view.link.sealed.clone()).await.map_err(Fault::NotSent)
 }
 
-async fn challenge(ctx: &Context, caller: &Caller) -> Result<Box<ChallengeView>, Fault> {
-    match ctx.heart.ask(caller.door, Request::ViewChallenge).await? {
+fn confirmation(caller: &Caller) -> Result<Request, Refusal> {
+    let session = caller.session.clone().ok_or(Refusal::NotSignedIn)?;
+    Ok(Request::ViewConfirmation { session })
+}
+
+async fn challenge(ctx: &Context, caller: &Caller, view: Request) -> Result<Box<ChallengeView>, Fault> {
+    match ctx.heart.ask(caller.door, view).await? {
         Reply::Challenge(view) => Ok(view),
         _ => Err(Refusal::Unavailable.into()),
     }
@@ -124,7 +137,7 @@ fn mail(sent: Option<Sent>) -> serde_json::Value {
 
 fn described(ctx: &Context, settings: &PlatformSettings) -> Response {
     let status = ctx.link.status();
-    let Seconds { heard_ago_s, next_try_in_s } = Seconds::of(&status);
+    let Seconds { heard_ago_s, next_try_in_s } = Seconds::of(&status, (ctx.uptime_ms)());
     api::json(
         StatusCode::OK,
         &json!({
@@ -151,8 +164,7 @@ pub struct Seconds {
 
 impl Seconds {
     /// As seen from now.
-    pub fn of(status: &Status) -> Self {
-        let now_ms = boottime_ms();
+    pub fn of(status: &Status, now_ms: u64) -> Self {
         Self {
             heard_ago_s: status.last_heard_ms.map(|at_ms| now_ms.saturating_sub(at_ms) / 1000),
             next_try_in_s: status.next_try_ms.map(|at_ms| at_ms.saturating_sub(now_ms).div_ceil(1000)),

@@ -183,6 +183,8 @@ fn name_and_status(fault: &Fault) -> (&'static str, StatusCode) {
             Refusal::LanClosed => ("lan-closed", S::FORBIDDEN),
             Refusal::WeakPassword(_) => ("weak-password", S::UNPROCESSABLE_ENTITY),
             Refusal::NoEmail => ("no-email", S::CONFLICT),
+            Refusal::NoSuchEmail => ("no-such-email", S::CONFLICT),
+            Refusal::SameEmail => ("same-email", S::CONFLICT),
             Refusal::NoIdentity => ("no-identity", S::CONFLICT),
             Refusal::SwitchedOff => ("switched-off", S::FORBIDDEN),
             Refusal::NoChallenge(_) => ("no-challenge", S::CONFLICT),
@@ -275,6 +277,7 @@ pub fn ended_name(ended: Ended) -> &'static str {
         Ended::PasswordChanged => "password-changed",
         Ended::TooManyTries => "too-many-tries",
         Ended::Renewed => "renewed",
+        Ended::Confirmed => "confirmed",
         Ended::Lost => "lost",
     }
 }

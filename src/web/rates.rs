@@ -108,15 +108,6 @@ impl Rates {
     }
 }
 
-/// Milliseconds of CLOCK_BOOTTIME. A kernel without it (before 2.6.39) counts as standing still: then
-/// the buckets do not fill, and the doors refuse rather than open wide.
-pub fn boottime_ms() -> u64 {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
-        seconds * 1000 + u64::try_from(time.tv_nsec()).unwrap_or(0) / 1_000_000
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -37,6 +37,12 @@ pub enum Page {
     ChangePassword,
     /// `/configuration/platform`: Platform access.
     Platform,
+    /// `/configuration/users/admin/security/confirm`: the code that confirms a reserved email.
+    Confirm,
+    /// `/configuration/users/admin/security/confirm/begin`: ask for it.
+    ConfirmBegin,
+    /// `/configuration/users/admin/security/confirm/send`: send it now, over the platform link.
+    ConfirmSend,
     /// `/forgot`: step 1, verification mode and privacy policy.
     Forgot,
     /// `/forgot/code`: step 1, the QR code and the code's entry.
@@ -67,6 +73,14 @@ pub enum Api {
     ChangePassword,
     ReadReservedEmails,
     SetReservedEmail,
+    BeginConfirmation,
+    ViewConfirmation,
+    ConfirmationSvg,
+    ConfirmationPng,
+    ConfirmationMatrix,
+    ConfirmEmail,
+    SendConfirmation,
+    SentConfirmation,
     BeginReset,
     ViewChallenge,
     QrSvg,
@@ -111,6 +125,24 @@ const API: &[(Method, &str, Api, Offered)] = {
         (Method::PUT, "/api/v1/admin/password", Api::ChangePassword, AtBothDoors),
         (Method::GET, "/api/v1/admin/reserved-email", Api::ReadReservedEmails, AtBothDoors),
         (Method::PUT, "/api/v1/admin/reserved-email", Api::SetReservedEmail, AtBothDoors),
+        (Method::POST, "/api/v1/admin/reserved-email/confirmation", Api::BeginConfirmation, AtBothDoors),
+        (Method::GET, "/api/v1/admin/reserved-email/confirmation", Api::ViewConfirmation, AtBothDoors),
+        (Method::GET, "/api/v1/admin/reserved-email/confirmation/qr.svg", Api::ConfirmationSvg, AtBothDoors),
+        (Method::GET, "/api/v1/admin/reserved-email/confirmation/qr.png", Api::ConfirmationPng, AtBothDoors),
+        (
+            Method::GET,
+            "/api/v1/admin/reserved-email/confirmation/qr.json",
+            Api::ConfirmationMatrix,
+            AtBothDoors,
+        ),
+        (
+            Method::POST,
+            "/api/v1/admin/reserved-email/confirmation/verification",
+            Api::ConfirmEmail,
+            AtBothDoors,
+        ),
+        (Method::POST, "/api/v1/admin/reserved-email/confirmation/send", Api::SendConfirmation, AtBothDoors),
+        (Method::GET, "/api/v1/admin/reserved-email/confirmation/send", Api::SentConfirmation, AtBothDoors),
         (Method::POST, "/api/v1/reset/challenge", Api::BeginReset, AtBothDoors),
         (Method::GET, "/api/v1/reset/challenge", Api::ViewChallenge, AtBothDoors),
         (Method::GET, "/api/v1/reset/challenge/qr.svg", Api::QrSvg, AtBothDoors),
@@ -142,6 +174,9 @@ const PAGES: &[(&[Method], &str, Page)] = &[
     (GET, "/configuration/users", Page::Users),
     (GET, "/configuration/users/admin", Page::Admin),
     (FORM, "/configuration/users/admin/security", Page::AccountSecurity),
+    (FORM, "/configuration/users/admin/security/confirm", Page::Confirm),
+    (POST, "/configuration/users/admin/security/confirm/begin", Page::ConfirmBegin),
+    (POST, "/configuration/users/admin/security/confirm/send", Page::ConfirmSend),
     (FORM, "/configuration/users/admin/password", Page::ChangePassword),
     (FORM, "/configuration/platform", Page::Platform),
     (FORM, "/forgot", Page::Forgot),
@@ -160,6 +195,9 @@ impl Page {
         match self {
             Self::Activate
             | Self::AccountSecurity
+            | Self::Confirm
+            | Self::ConfirmBegin
+            | Self::ConfirmSend
             | Self::Forgot
             | Self::ForgotCode
             | Self::ForgotSend
@@ -187,6 +225,14 @@ impl Api {
             Self::Activation
             | Self::ReadReservedEmails
             | Self::SetReservedEmail
+            | Self::BeginConfirmation
+            | Self::ViewConfirmation
+            | Self::ConfirmationSvg
+            | Self::ConfirmationPng
+            | Self::ConfirmationMatrix
+            | Self::ConfirmEmail
+            | Self::SendConfirmation
+            | Self::SentConfirmation
             | Self::BeginReset
             | Self::ViewChallenge
             | Self::QrSvg
@@ -219,6 +265,8 @@ impl Api {
             | Self::SignIn
             | Self::ChangePassword
             | Self::SetReservedEmail
+            | Self::BeginConfirmation
+            | Self::ConfirmEmail
             | Self::BeginReset
             | Self::VerifyCode
             | Self::SetPassword
@@ -229,6 +277,12 @@ impl Api {
             | Self::Device
             | Self::SignOut
             | Self::ReadReservedEmails
+            | Self::ViewConfirmation
+            | Self::ConfirmationSvg
+            | Self::ConfirmationPng
+            | Self::ConfirmationMatrix
+            | Self::SendConfirmation
+            | Self::SentConfirmation
             | Self::ViewChallenge
             | Self::QrSvg
             | Self::QrPng

@@ -27,6 +27,8 @@ fn every_fault() -> Vec<Fault> {
         Fault::Heart(Refusal::LanClosed),
         Fault::Heart(Refusal::WeakPassword(WeakPassword::TooShort { chars_min: 8 })),
         Fault::Heart(Refusal::NoEmail),
+        Fault::Heart(Refusal::NoSuchEmail),
+        Fault::Heart(Refusal::SameEmail),
         Fault::Heart(Refusal::NoIdentity),
         Fault::Heart(Refusal::SwitchedOff),
         Fault::Heart(Refusal::NoChallenge(Ended::Rebooted)),
@@ -126,6 +128,27 @@ fn every_problem_is_described_with_its_status_and_in_words() {
     assert!(described.is_empty(), "described, but no such refusal: {described:?}");
 }
 
+/// A confirmation by every path that shows one.
+async fn confirmation(
+    world: &World,
+    headers: &[(&str, &str)],
+    check: &impl Fn(&str, &str, &crate::world::Answer),
+) -> Value {
+    let path = "/api/v1/admin/reserved-email/confirmation";
+    let begun = world.lan(&format!("POST {path}"), headers, "{}").await;
+    check("post", path, &begun);
+    check("get", path, &world.lan(&format!("GET {path}"), headers, "").await);
+    for name in ["qr.svg", "qr.png", "qr.json", "send"] {
+        let path = format!("{path}/{name}");
+        check("get", &path, &world.lan(&format!("GET {path}"), headers, "").await);
+    }
+    let offline = world.lan(&format!("POST {path}/send"), headers, "").await;
+    assert_eq!(offline.problem(), "platform-offline");
+    let nobody = world.lan_json(&format!("POST {path}"), "{}").await;
+    assert_eq!(nobody.problem(), "not-signed-in");
+    begun.json()
+}
+
 #[tokio::test]
 async fn answers_have_the_described_members_and_statuses() {
     let world = World::open().await;
@@ -168,6 +191,23 @@ async fn answers_have_the_described_members_and_statuses() {
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
     let path = "/api/v1/admin/reserved-email";
     check("get", path, &world.lan(&format!("GET {path}"), &headers, "").await);
+    let second = r#"{"current":"Another horse 2","email":"second@example.com","which":"second"}"#;
+    check("put", path, &world.lan(&format!("PUT {path}"), &headers, second).await);
+    let begun = confirmation(&world, &headers, &check).await;
+    let code = world.code_of(begun["qr_text"].as_str().unwrap()).digits();
+    let body = format!(r#"{{"code":"{code}"}}"#);
+    let verify = "/api/v1/admin/reserved-email/confirmation/verification";
+    check("post", verify, &world.lan(&format!("POST {verify}"), &headers, &body).await);
+    let emails = world.lan(&format!("GET {path}"), &headers, "").await.json();
+    assert_eq!(
+        (&emails["emails"][0]["confirmed"], &emails["emails"][1]["confirmed"]),
+        (&true.into(), &false.into())
+    );
+    let device = world.lan("GET /api/v1/device", &[], "").await.json();
+    assert_eq!(
+        (&device["email_confirmed"], &device["emails_confirmed"]),
+        (&true.into(), &serde_json::json!([true, false]))
+    );
     let platform = "/api/v1/platform";
     check("get", platform, &world.lan(&format!("GET {platform}"), &headers, "").await);
     let body = r#"{"enabled":true}"#;

@@ -152,6 +152,7 @@ impl World {
             link,
             drawing: web::Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix, text_svg: qr::text_svg },
             device: web::Device { serial: "LK-TEST".into(), model: "Model <T>".into(), version: "1.2.3" },
+            uptime_ms: latchkey::clock::uptime_ms,
             rules: web::Rules {
                 lan_interfaces,
                 not_peers: vec![],
@@ -244,8 +245,8 @@ impl World {
         let verified = parsed.verify(&self.identity.signing_key.verifying_key()).unwrap();
         let opened = verified.open(&self.cloud, &self.identity.mode).unwrap();
         match &opened.challenge().message {
-            Message::Reset(code) => code.clone(),
-            _ => panic!("not a reset"),
+            Message::Reset(code) | Message::ConfirmEmail(code) => code.clone(),
+            _ => panic!("no code"),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::recorder::{Made, Recorder, Shown};
 use hyper::StatusCode;
 use latchkey::{
-    recovery::{Refusal, Request},
+    recovery::{Aim, Refusal, Request},
     web::{Fault, Problem, pages, routes::Page, same_link::OffLink},
 };
 
@@ -94,7 +94,8 @@ async fn signed_in(album: &mut Album, made: Made) {
         200,
         &["The reserved email is saved", "o***a@e***e.com", "Remove the reserved"],
     );
-    recorder.at_the_console(Request::BeginReset { renew: false }).await;
+    confirming(album, &mut recorder).await;
+    recorder.at_the_console(Request::BeginReset { renew: false, to: None }).await;
     let page = recorder.get(Page::Overview, "").await;
     album.add("overview", &page, 200, &["Probably.", "not confirmed", "restarted", "own screen"]);
     album.add("users", &recorder.get(Page::Users, "").await, 200, &["User Management"]);
@@ -121,6 +122,42 @@ async fn signed_in(album: &mut Album, made: Made) {
     recorder.break_the_flash();
     let page = recorder.post(Page::AccountSecurity, "do=remove&current=first+Pass-1").await;
     album.add("security-broken", &page, 500, &["could not store it"]);
+}
+
+async fn confirming(album: &mut Album, recorder: &mut Recorder) {
+    let page = recorder.get(Page::Confirm, "").await;
+    album.add("confirm", &page, 200, &["Confirm the reserved email", "o***a@e***e.com", "opens nothing"]);
+    recorder.post(Page::ConfirmBegin, "to=primary").await;
+    let page = recorder.get(Page::Confirm, "").await;
+    album.add(
+        "confirm-code",
+        &page,
+        200,
+        &["Type the eight digits", "Confirm the address", "5 tries are left"],
+    );
+    let wrong = other_code(&recorder.mailed_code_for(Aim::Confirm));
+    let page = recorder.post(Page::Confirm, &wrong).await;
+    album.add("confirm-wrong", &page, 403, &["This is not the code", "4 tries are left"]);
+    for _ in 0..3 {
+        recorder.post(Page::Confirm, &wrong).await;
+    }
+    let page = recorder.post(Page::Confirm, &wrong).await;
+    album.add("confirm-over", &page, 403, &["That was the last try", "Confirm the reserved email"]);
+    let page = recorder.post(Page::ConfirmBegin, "to=primary").await;
+    album.add("confirm-wait", &page, 429, &["Please wait 30"]);
+    let set = "which=second&do=save&second=ivan@example.org&second-current=first+Pass-1";
+    recorder.post(Page::AccountSecurity, set).await;
+    let page = recorder.get(Page::AccountSecurity, "done=saved").await;
+    album.add(
+        "security-both",
+        &page,
+        200,
+        &["A second reserved email", "Confirm it with a code", "ivan@example.org"],
+    );
+    album.add("overview-both", &recorder.get(Page::Overview, "").await, 200, &["not confirmed", "e***e.org"]);
+    let page = recorder.get(Page::Forgot, "").await;
+    album.add("forgot-both", &page, 200, &["Send the code to", "e***e.org"]);
+    recorder.post(Page::AccountSecurity, "which=second&do=remove&second-current=first+Pass-1").await;
 }
 
 async fn wizard(album: &mut Album, made: Made) {

@@ -9,8 +9,8 @@ use latchkey::{
     hash::{self, HashCost},
     platform, qr,
     recovery::{
-        Action, BootId, Context as HeartContext, Effect, GrantToken, Limits, Now, Pending, Record, Reply,
-        Request, RequestId, SessionToken, State, Stored, StoredPending, StoredRecord,
+        Action, Aim, BootId, Context as HeartContext, Effect, GrantToken, Limits, Now, Pending, Place,
+        Record, Reply, Request, RequestId, SessionToken, State, Stored, StoredPending, StoredRecord,
     },
     web::{
         Ask, Caller, Context, Device, Drawing, Entry, Form, Heart, Rules, pages, routes::Page,
@@ -69,7 +69,7 @@ struct World {
     state: State,
     context: HeartContext,
     record: Option<Record>,
-    pending: HashMap<bool, Pending>,
+    pending: HashMap<Place, Pending>,
     now: Now,
     rng: ChaCha12Rng,
     next_id: u64,
@@ -124,7 +124,7 @@ impl Recorder {
             tz_offset_min: 0,
         };
         let record = if made.damaged { StoredRecord::Damaged } else { StoredRecord::Absent };
-        let stored = Stored { record, console: StoredPending::Absent, lan: StoredPending::Absent };
+        let stored = Stored::of(record);
         let world = Arc::new(Mutex::new(World {
             state: State::boot(context.clone(), stored, now),
             context,
@@ -162,6 +162,7 @@ impl Recorder {
                 drawing: Drawing { svg: qr::svg, png: qr::png, matrix: qr::matrix, text_svg: qr::text_svg },
                 device: Device { serial: made.serial.into(), model: made.model.into(), version: "0.1.0" },
                 rules,
+                uptime_ms: latchkey::clock::uptime_ms,
                 catalogue: Catalogue::english(),
                 certificate_sha256: [0xa7; 32],
                 form_key: Zeroizing::new([2; 32]),
@@ -263,14 +264,19 @@ impl Recorder {
 
     /// The code, as the cloud would mail it to the owner.
     pub fn mailed_code(&self) -> String {
+        self.mailed_code_for(Aim::Reset)
+    }
+
+    /// The code of a challenge of the LAN door.
+    pub fn mailed_code_for(&self, aim: Aim) -> String {
         let world = self.world.lock().unwrap();
-        let pending = world.pending.get(&true).unwrap();
+        let pending = world.pending.get(&Place { door: Door::Lan, aim }).unwrap();
         let parsed = ParsedChallenge::parse(&pending.sealed).unwrap();
         let verified = parsed.verify(&self.identity.signing_key.verifying_key()).unwrap();
         let opened = verified.open(&self.cloud, &self.identity.mode).unwrap();
         match &opened.challenge().message {
-            Message::Reset(code) => code.digits(),
-            other => panic!("not a reset: {other:?}"),
+            Message::Reset(code) | Message::ConfirmEmail(code) => code.digits(),
+            other => panic!("no code: {other:?}"),
         }
     }
 
@@ -289,7 +295,7 @@ impl Recorder {
 
 impl World {
     fn stored(&self) -> Stored {
-        let pending = |lan| match self.pending.get(&lan) {
+        let pending = |place| match self.pending.get(&place) {
             Some(pending) => StoredPending::Whole(Box::new(pending.clone())),
             None => StoredPending::Absent,
         };
@@ -297,7 +303,7 @@ impl World {
             Some(record) => StoredRecord::Whole(Box::new(record.clone())),
             None => StoredRecord::Absent,
         };
-        Stored { record, console: pending(false), lan: pending(true) }
+        Stored { record, pending: Place::ALL.map(pending) }
     }
 
     fn restart(&mut self, reboot: bool) {
@@ -327,10 +333,10 @@ impl World {
                     Effect::CommitRecord(record) => self.record = Some(*record),
                     Effect::EraseRecord => self.record = None,
                     Effect::WritePending(pending) => {
-                        self.pending.insert(pending.door == Door::Lan, *pending);
+                        self.pending.insert(pending.place(), *pending);
                     }
-                    Effect::ErasePending(door) => {
-                        self.pending.remove(&(door == Door::Lan));
+                    Effect::ErasePending(place) => {
+                        self.pending.remove(&place);
                     }
                     Effect::Hash(ticket, job) => {
                         actions.push(Action::Hashed { ticket, outcome: hash::run(COST, &job) });

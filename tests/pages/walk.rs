@@ -1,9 +1,12 @@
 //! Ways through the pages.
 
 use crate::recorder::{Made, Recorder};
-use latchkey::web::routes::Page;
+use latchkey::{recovery::Aim, web::routes::Page};
 
-const EVERY_PAGE: [Page; 18] = [
+const EVERY_PAGE: [Page; 21] = [
+    Page::Confirm,
+    Page::ConfirmBegin,
+    Page::ConfirmSend,
     Page::Home,
     Page::Activate,
     Page::SignIn,
@@ -50,6 +53,69 @@ async fn a_forgotten_password_is_reset() {
     // Told once.
     recorder.post(Page::SignOut, "").await;
     assert_eq!(recorder.post(Page::SignIn, "password=second+Pass-2").await.location, "/overview");
+}
+
+const CONFIRM: &str = "/configuration/users/admin/security/confirm";
+
+#[tokio::test]
+async fn a_reserved_email_is_confirmed_by_its_code_and_a_code_for_a_reset_is_none() {
+    let mut recorder = Recorder::new(Made::default());
+    recorder.activate("olivia@example.com").await;
+    let warned = recorder.get(Page::Overview, "done=activated").await;
+    assert!(warned.html().contains("The reserved email is not confirmed") && warned.html().contains(CONFIRM));
+    assert!(recorder.get(Page::Confirm, "").await.html().contains("o***a@e***e.com"));
+    assert_eq!(recorder.post(Page::ConfirmBegin, "to=primary&do=qr").await.location, CONFIRM);
+    recorder.begin().await;
+    let codes = [Aim::Reset, Aim::Confirm].map(|aim| format!("code={}", recorder.mailed_code_for(aim)));
+    assert_eq!(recorder.post(Page::Confirm, &codes[0]).await.status.as_u16(), 403);
+    assert_eq!(recorder.post(Page::ForgotCode, &codes[1]).await.status.as_u16(), 403);
+    let done = recorder.post(Page::Confirm, &codes[1]).await.location;
+    assert_eq!(done, "/configuration/users/admin/security?done=confirmed");
+    let page = recorder.get(Page::AccountSecurity, "done=confirmed").await;
+    assert!(page.html().contains("The reserved email is confirmed") && !page.html().contains(CONFIRM));
+    assert!(!recorder.get(Page::Overview, "").await.html().contains("is not confirmed"));
+    // Once more, by an impatient click or by the way back: nothing happens, and nothing is wrong.
+    assert!(recorder.post(Page::Confirm, &codes[1]).await.location.ends_with("/security"));
+    assert!(recorder.post(Page::ConfirmBegin, "to=primary").await.location.ends_with("/security"));
+    assert!(recorder.get(Page::Confirm, "").await.location.ends_with("/security"));
+    // The code for a reset still does what it is for.
+    assert_eq!(recorder.post(Page::ForgotCode, &codes[0]).await.location, "/forgot/password");
+}
+
+#[tokio::test]
+async fn a_second_address_is_set_chosen_and_removed() {
+    let mut recorder = Recorder::new(Made::default());
+    recorder.activate("olivia@example.com").await;
+    let set = |email: &str| format!("which=second&do=save&second={email}&second-current=first+Pass-1");
+    let same = recorder.post(Page::AccountSecurity, &set("Olivia@EXAMPLE.com")).await;
+    assert_eq!(same.status.as_u16(), 409);
+    assert!(
+        same.html().contains("Both reserved emails would be the same")
+            && same.html().contains("second-error")
+    );
+    let saved = recorder.post(Page::AccountSecurity, &set("ivan@example.org")).await;
+    assert!(saved.location.ends_with("?done=saved"), "{}", saved.location);
+    let forgot = recorder.get(Page::Forgot, "").await;
+    assert!(forgot.html().contains("i***@e***e.org") || forgot.html().contains("i***n@e***e.org"));
+    assert_eq!(recorder.post(Page::Forgot, "mode=email&accept=yes&to=second").await.location, "/forgot/code");
+    let page = recorder.get(Page::ForgotCode, "").await;
+    assert!(page.html().contains("e***e.org") && !page.html().contains("o***a@e***e.com"));
+    // Choosing nothing goes on with what there is; choosing the other one waits its turn.
+    assert_eq!(recorder.post(Page::Forgot, "mode=email&accept=yes").await.location, "/forgot/code");
+    let early = recorder.post(Page::Forgot, "mode=email&accept=yes&to=primary").await;
+    assert_eq!(early.status.as_u16(), 429);
+    recorder.wait(30);
+    assert_eq!(
+        recorder.post(Page::Forgot, "mode=email&accept=yes&to=primary").await.location,
+        "/forgot/code"
+    );
+    assert!(recorder.get(Page::ForgotCode, "").await.html().contains("o***a@e***e.com"));
+    // Without the first one, the second takes its place.
+    let removed = recorder.post(Page::AccountSecurity, "do=remove&current=first+Pass-1").await;
+    let query = removed.location.split_once('?').unwrap().1.to_owned();
+    let page = recorder.get(Page::AccountSecurity, &query).await;
+    assert!(page.html().contains("The second one has taken its place"), "{}", page.html());
+    assert_eq!(recorder.get(Page::ForgotCode, "").await.status.as_u16(), 409, "codes under way are dead");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The platform link over real sockets: online, and every reason for being offline.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod notices;
 mod world;
 
 use futures_util::{SinkExt, StreamExt};
@@ -128,7 +129,7 @@ async fn answer_http(world: &World, answer: &str) -> (&'static str, u64) {
     tls.write_all(answer.as_bytes()).await.unwrap();
     tls.flush().await.unwrap();
     let reason = recorder.reason().await;
-    let now_ms = latchkey::web::rates::boottime_ms();
+    let now_ms = latchkey::clock::uptime_ms();
     (reason, recorder.handle.status().next_try_ms.unwrap().saturating_sub(now_ms))
 }
 

@@ -1,7 +1,7 @@
 //! A request, as the oracle remembers it.
 
 use crate::{events::Ask, truth::Versions};
-use latchkey::recovery::{Now, Record, Request};
+use latchkey::recovery::{Aim, Now, Place, Record, Request, Which};
 use latchkey_protocol::{Code, Door};
 
 /// A request, as the oracle remembers it.
@@ -48,13 +48,20 @@ impl Asked {
                 asked.typed = typed(current);
                 asked.new_password = Some(new.to_string());
             }
-            Request::SetReservedEmail { session, current, email } => {
+            Request::SetReservedEmail { session, current, email, .. } => {
                 asked.session = Some(session.0);
                 asked.typed = typed(current);
                 asked.new_email = email.as_ref().map(|email| email.as_str().to_owned());
             }
             Request::ReservedEmails { session } | Request::SignOut { session } => {
                 asked.session = Some(session.0);
+            }
+            Request::BeginConfirmation { session, .. }
+            | Request::ViewConfirmation { session }
+            | Request::SetPlatform { session, .. } => asked.session = Some(session.0),
+            Request::ConfirmEmail { session, code } => {
+                asked.session = Some(session.0);
+                asked.code = Some(code.clone());
             }
             Request::VerifyCode { code } => asked.code = Some(code.clone()),
             Request::SetPassword { grant, password } => {
@@ -64,6 +71,38 @@ impl Asked {
             _ => {}
         }
         asked
+    }
+
+    /// The place of the challenge that it is about.
+    pub fn place(&self) -> Place {
+        let aim = match self.ask {
+            Ask::Confirm { .. } | Ask::ViewConfirm { .. } | Ask::TypeConfirm { .. } => Aim::Confirm,
+            _ => Aim::Reset,
+        };
+        Place { door: self.door, aim }
+    }
+
+    /// The address that it names for the code, if it names one.
+    pub fn to(&self) -> Option<Which> {
+        match self.ask {
+            Ask::Confirm { second: false, .. } | Ask::Begin { to: 1, .. } => Some(Which::Primary),
+            Ask::Confirm { second: true, .. } | Ask::Begin { to: 2, .. } => Some(Which::Second),
+            _ => None,
+        }
+    }
+
+    /// Whether it asks for a new challenge in the place of a live one.
+    pub fn renews(&self) -> bool {
+        matches!(self.ask, Ask::Begin { renew: true, .. } | Ask::Confirm { renew: true, .. })
+    }
+
+    /// The addresses that follow from it, by the promise alone.
+    pub fn emails(&self, before: &[String]) -> Vec<String> {
+        let second = matches!(self.ask, Ask::SetEmail { second: true, .. });
+        let own = self.new_email.clone();
+        let other = before.get(usize::from(!second)).cloned();
+        let pair = if second { [other, own] } else { [own, other] };
+        pair.into_iter().flatten().collect()
     }
 
     pub fn is_right(&self) -> bool {

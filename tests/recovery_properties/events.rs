@@ -27,6 +27,8 @@ pub enum Event {
     /// The device is rebooted: another boot id, a boot clock near zero, and an empty tmpfs; or
     /// one that is no tmpfs, against all checks, and keeps its files.
     Reboot { files_stay: bool },
+    /// The cloud takes the notices that wait, or all but the newest.
+    Sent { all: bool, fault: Fault },
     /// The wall clock is set.
     Wall { unix_s: i64 },
 }
@@ -34,17 +36,66 @@ pub enum Event {
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
-    Activate { email: u8 },
-    SignIn { right: bool },
-    VerifyPassword { right: bool },
-    SignOut { session: Held },
-    ChangePassword { session: Held, right: bool, weak: bool },
-    SetEmail { session: Held, right: bool, email: u8 },
-    ReservedEmails { session: Held },
-    Begin { renew: bool },
+    Activate {
+        email: u8,
+    },
+    SignIn {
+        right: bool,
+    },
+    VerifyPassword {
+        right: bool,
+    },
+    SignOut {
+        session: Held,
+    },
+    ChangePassword {
+        session: Held,
+        right: bool,
+        weak: bool,
+    },
+    /// The address's number, zero being none; one of the two reserved emails.
+    SetEmail {
+        session: Held,
+        right: bool,
+        email: u8,
+        #[serde(default)]
+        second: bool,
+    },
+    /// A code that confirms one of the two.
+    Confirm {
+        session: Held,
+        second: bool,
+        renew: bool,
+    },
+    ViewConfirm {
+        session: Held,
+    },
+    TypeConfirm {
+        session: Held,
+        typed: Typed,
+    },
+    /// Platform access, on or off.
+    Platform {
+        session: Held,
+        on: bool,
+    },
+    ReservedEmails {
+        session: Held,
+    },
+    /// To the address of this number; zero says none.
+    Begin {
+        renew: bool,
+        #[serde(default)]
+        to: u8,
+    },
     View,
-    Verify { typed: Typed },
-    SetPassword { grant: Held, weak: bool },
+    Verify {
+        typed: Typed,
+    },
+    SetPassword {
+        grant: Held,
+        weak: bool,
+    },
     FactoryReset,
     Describe,
 }
@@ -70,6 +121,8 @@ pub enum Typed {
     /// The one of the challenge before.
     Earlier,
     OtherDoor,
+    /// The right one for the other aim.
+    OtherAim,
 }
 
 /// What goes wrong while an event's durable effects are carried out.
@@ -113,11 +166,12 @@ pub fn sequences() -> impl Strategy<Value = Vec<Event>> {
             18 => (prop::bool::weighted(0.03), fault())
                 .prop_map(|(fails, fault)| Event::Deliver { fails, fault }),
             14 => pass(),
+            2 => (any::<bool>(), fault()).prop_map(|(all, fault)| Event::Sent { all, fault }),
             2 => Just(Event::Crash),
             2 => prop::bool::weighted(0.3).prop_map(|files_stay| Event::Reboot { files_stay }),
             1 => wall(),
         ];
-        activated(prop_oneof![10 => event.prop_map(|event| vec![event]), 1 => journey()])
+        activated(prop_oneof![20 => event.prop_map(|event| vec![event]), 2 => journey(), 1 => crowd()])
     })
 }
 
@@ -141,27 +195,47 @@ pub fn apart() -> impl Strategy<Value = (Door, Vec<Event>)> {
     })
 }
 
+/// More sign-ins at once than a door has room for.
+fn crowd() -> impl Strategy<Value = Vec<Event>> {
+    let ask = Ask::SignIn { right: true };
+    door().prop_map(move |door| vec![Event::Ask { who: Who::Owner, door, ask, fault: Fault::None }; 6])
+}
+
 /// What an owner does in one go: blind chance seldom puts the right steps in a row.
 fn journey() -> impl Strategy<Value = Vec<Event>> {
     let newest = Held::Newest;
     let reset = [
-        Ask::Begin { renew: false },
+        Ask::Begin { renew: false, to: 0 },
         Ask::Verify { typed: Typed::Right },
         Ask::SetPassword { grant: newest, weak: false },
     ];
     let enter = [Ask::SignIn { right: true }];
-    let email = [Ask::SignIn { right: true }, Ask::SetEmail { session: newest, right: true, email: 1 }];
+    let set = |email, second| Ask::SetEmail { session: newest, right: true, email, second };
+    let email = [Ask::SignIn { right: true }, set(1, false), set(2, true)];
+    let confirm = move |second| {
+        [
+            Ask::SignIn { right: true },
+            Ask::Confirm { session: newest, second, renew: false },
+            Ask::TypeConfirm { session: newest, typed: Typed::Right },
+        ]
+    };
+    let platform = [Ask::SignIn { right: true }, Ask::Platform { session: newest, on: true }];
     let change =
         [Ask::SignIn { right: true }, Ask::ChangePassword { session: newest, right: true, weak: false }];
     let steps = prop_oneof![
-        4 => Just(reset.to_vec()), 1 => Just(enter.to_vec()), 2 => Just(email.to_vec()), 1 => Just(change.to_vec())
+        4 => Just(reset.to_vec()), 1 => Just(enter.to_vec()), 2 => Just(email.to_vec()), 1 => Just(change.to_vec()),
+        3 => any::<bool>().prop_map(move |second| confirm(second).to_vec()), 1 => Just(platform.to_vec()),
     ];
     (door(), steps, prop::collection::vec(fault(), 6)).prop_map(|(door, steps, faults)| {
         let mut faults = faults.into_iter().chain(std::iter::repeat(Fault::None));
         let mut events = Vec::new();
         for ask in steps {
             let hashes = match ask {
-                Ask::Begin { .. } | Ask::Verify { .. } => 0,
+                Ask::Begin { .. }
+                | Ask::Verify { .. }
+                | Ask::Confirm { .. }
+                | Ask::TypeConfirm { .. }
+                | Ask::Platform { .. } => 0,
                 Ask::ChangePassword { .. } => 2,
                 _ => 1,
             };
@@ -204,17 +278,28 @@ fn owner() -> impl Strategy<Value = Ask> {
         1 => held().prop_map(|session| Ask::SignOut { session }),
         3 => (held(), right(), weak())
             .prop_map(|(session, right, weak)| Ask::ChangePassword { session, right, weak }),
-        4 => (held(), right(), 0..3_u8)
-            .prop_map(|(session, right, email)| Ask::SetEmail { session, right, email }),
+        4 => (held(), right(), 0..4_u8, any::<bool>())
+            .prop_map(|(session, right, email, second)| Ask::SetEmail { session, right, email, second }),
+        5 => (held(), prop::bool::weighted(0.3), prop::bool::weighted(0.2))
+            .prop_map(|(session, second, renew)| Ask::Confirm { session, second, renew }),
+        1 => held().prop_map(|session| Ask::ViewConfirm { session }),
+        6 => (held(), typed()).prop_map(|(session, typed)| Ask::TypeConfirm { session, typed }),
+        1 => (held(), prop::bool::weighted(0.7)).prop_map(|(session, on)| Ask::Platform { session, on }),
         1 => held().prop_map(|session| Ask::ReservedEmails { session }),
-        10 => prop::bool::weighted(0.25).prop_map(|renew| Ask::Begin { renew }),
+        10 => (prop::bool::weighted(0.25), prop_oneof![4 => Just(0_u8), 1 => 1..3_u8])
+            .prop_map(|(renew, to)| Ask::Begin { renew, to }),
         4 => Just(Ask::View),
-        14 => prop_oneof![
-            6 => Just(Typed::Right), 5 => Just(Typed::Wrong), 1 => Just(Typed::Earlier), 2 => Just(Typed::OtherDoor)
-        ].prop_map(|typed| Ask::Verify { typed }),
+        14 => typed().prop_map(|typed| Ask::Verify { typed }),
         7 => (held(), weak()).prop_map(|(grant, weak)| Ask::SetPassword { grant, weak }),
         1 => prop::bool::weighted(0.2).prop_map(|now| if now { Ask::FactoryReset } else { Ask::Describe }),
         1 => Just(Ask::Describe),
+    ]
+}
+
+fn typed() -> impl Strategy<Value = Typed> {
+    prop_oneof![
+        6 => Just(Typed::Right), 5 => Just(Typed::Wrong), 1 => Just(Typed::Earlier), 2 => Just(Typed::OtherDoor),
+        2 => Just(Typed::OtherAim)
     ]
 }
 
@@ -224,8 +309,11 @@ fn stranger_asks() -> impl Strategy<Value = Ask> {
         4 => Just(Ask::SignIn { right: false }),
         1 => Just(Ask::VerifyPassword { right: false }),
         1 => Just(Ask::ChangePassword { session, right: false, weak: false }),
-        1 => Just(Ask::SetEmail { session, right: false, email: 2 }),
-        5 => any::<bool>().prop_map(|renew| Ask::Begin { renew }),
+        1 => Just(Ask::SetEmail { session, right: false, email: 2, second: false }),
+        1 => Just(Ask::Confirm { session, second: false, renew: true }),
+        1 => Just(Ask::TypeConfirm { session, typed: Typed::Wrong }),
+        1 => Just(Ask::Platform { session, on: false }),
+        5 => (any::<bool>(), 0..3_u8).prop_map(|(renew, to)| Ask::Begin { renew, to }),
         2 => Just(Ask::View),
         5 => Just(Ask::Verify { typed: Typed::Wrong }),
         1 => Just(Ask::SetPassword { grant: Held::Forged, weak: false }),
@@ -236,7 +324,7 @@ fn stranger_asks() -> impl Strategy<Value = Ask> {
 fn siege(door: Door) -> impl Strategy<Value = Event> {
     let ask = prop_oneof![
         3 => Just(Ask::SignIn { right: false }),
-        1 => Just(Ask::Begin { renew: true }),
+        1 => Just(Ask::Begin { renew: true, to: 0 }),
         3 => Just(Ask::Verify { typed: Typed::Wrong }),
     ];
     (ask, 2..12_u8, prop_oneof![Just(0_u32), Just(1), Just(60), Just(3600)])

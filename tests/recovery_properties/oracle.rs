@@ -6,12 +6,13 @@ use crate::{
     events::{Ask, Event, Who},
     truth::{DoorTruth, Expect, Given, Shown, Versions},
     world::DOORS,
+    written::texts,
 };
 use latchkey::recovery::{
-    Effect, Now, Pending, Record, Refusal, Reply, RequestId,
+    Aim, Effect, Now, Place, Record, Refusal, Reply, RequestId,
     reply::{Ended, Lifecycle},
 };
-use latchkey_protocol::{Code, Door};
+use latchkey_protocol::Door;
 use std::collections::{BTreeMap, HashMap};
 
 /// A broken promise, in words.
@@ -26,15 +27,15 @@ pub fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {
 
 /// The judge.
 pub struct Oracle {
-    versions: Versions,
-    run: u32,
-    open: BTreeMap<RequestId, Asked>,
-    doors: HashMap<Door, DoorTruth>,
-    sessions: Vec<Given>,
-    grants: Vec<Given>,
-    counter: u32,
+    pub versions: Versions,
+    pub run: u32,
+    pub open: BTreeMap<RequestId, Asked>,
+    pub places: HashMap<Place, DoorTruth>,
+    pub sessions: Vec<Given>,
+    pub grants: Vec<Given>,
+    pub counter: u32,
     /// What the step at hand answers.
-    replies: Vec<(RequestId, Result<Reply, Refusal>)>,
+    pub replies: Vec<(RequestId, Result<Reply, Refusal>)>,
 }
 
 impl Oracle {
@@ -43,7 +44,7 @@ impl Oracle {
             versions: Versions::default(),
             run: 0,
             open: BTreeMap::new(),
-            doors: DOORS.into_iter().map(|door| (door, DoorTruth::new(door))).collect(),
+            places: Place::ALL.into_iter().map(|place| (place, DoorTruth::new(place))).collect(),
             sessions: Vec::new(),
             grants: Vec::new(),
             counter: 0,
@@ -51,13 +52,23 @@ impl Oracle {
         }
     }
 
+    pub fn place(&mut self, place: Place) -> &mut DoorTruth {
+        self.places.entry(place).or_insert_with(|| DoorTruth::new(place))
+    }
+
+    /// A door's resets and sign-ins.
     fn door(&mut self, door: Door) -> &mut DoorTruth {
-        self.doors.entry(door).or_insert_with(|| DoorTruth::new(door))
+        self.place(Place { door, aim: Aim::Reset })
+    }
+
+    /// A right password: what is owed for resets and sign-ins is owed no more.
+    pub fn password_was_right(&mut self) {
+        DOORS.into_iter().for_each(|door| self.door(door).nothing_owed());
     }
 
     /// Time has passed.
     pub fn time(&mut self, now: Now) {
-        for truth in self.doors.values_mut() {
+        for truth in self.places.values_mut() {
             truth.settle(now, self.run);
         }
     }
@@ -79,7 +90,11 @@ impl Oracle {
         asked.entitled = match asked.ask {
             Ask::ChangePassword { .. } | Ask::SetEmail { .. } => has_session && asked.is_right(),
             Ask::SetPassword { .. } => has_grant,
-            Ask::ReservedEmails { .. } => has_session,
+            Ask::ReservedEmails { .. }
+            | Ask::Confirm { .. }
+            | Ask::ViewConfirm { .. }
+            | Ask::TypeConfirm { .. }
+            | Ask::Platform { .. } => has_session,
             _ => true,
         };
         self.open.insert(id, asked);
@@ -111,7 +126,7 @@ impl Oracle {
     /// A password comes back from hashing.
     pub fn compared(&mut self, typed: &str, is_right: bool, fails: bool) {
         if is_right {
-            self.doors.values_mut().for_each(DoorTruth::nothing_owed);
+            self.password_was_right();
         } else if fails {
             let asked = self.open.values().find(|a| a.typed.as_ref().is_some_and(|(text, _)| text == typed));
             if let Some(door) = asked.map(|asked| asked.door) {
@@ -120,107 +135,9 @@ impl Oracle {
         }
     }
 
-    fn cause(&self, is: impl Fn(&Reply) -> bool) -> Option<&Asked> {
+    pub fn cause(&self, is: impl Fn(&Reply) -> bool) -> Option<&Asked> {
         let (id, _) = self.replies.iter().find(|(_, result)| result.as_ref().is_ok_and(&is))?;
         self.open.get(id)
-    }
-
-    /// The record on flash changes. Invariants 3 and 5.
-    pub fn record_written(&mut self, before: Option<&Record>, after: Option<&Record>, now: Now) -> Verdict {
-        let Some(after) = after else {
-            let cause = self.cause(|reply| matches!(reply, Reply::FactoryResetDone));
-            require(cause.is_some_and(|c| c.door == Door::Console), || {
-                "erased without a factory reset".into()
-            })?;
-            *self = Self { open: std::mem::take(&mut self.open), run: self.run + 1, ..Self::new() };
-            return Ok(());
-        };
-        let Some(before) = before else {
-            let cause = self.cause(|reply| matches!(reply, Reply::Activated(_)));
-            let cause = cause.ok_or_else(|| Violation("a record out of nothing".into()))?;
-            return require(is_hash_of(after, cause.new_password.as_deref()), || {
-                "activated with another password".into()
-            });
-        };
-        require(before.life == after.life, || "a record's life changed".into())?;
-        require(
-            after.password_epoch >= before.password_epoch
-                && after.email_epoch >= before.email_epoch
-                && after.challenge_counter >= before.challenge_counter,
-            || "an epoch or counter went back".into(),
-        )?;
-        if after.password_phc != before.password_phc {
-            let cause = self.cause(|r| matches!(r, Reply::PasswordReset | Reply::PasswordChanged));
-            let cause = cause.ok_or_else(|| Violation("the password changed out of nothing".into()))?;
-            require(cause.entitled && cause.versions == self.versions, || {
-                format!("the password changed without a valid proof: {:?} at {:?}", cause.ask, cause.door)
-            })?;
-            require(is_hash_of(after, cause.new_password.as_deref()) && !cause.is_weak(), || {
-                "not the password that was asked for".into()
-            })?;
-            require(after.password_epoch > before.password_epoch, || "password changed, epoch not".into())?;
-            let is_reset = matches!(cause.ask, Ask::SetPassword { .. });
-            let keeps = cause.session;
-            self.versions.password += 1;
-            self.died(Ended::PasswordChanged, now);
-            self.sessions.retain(|given| !is_reset && Some(given.token) == keeps);
-            if is_reset {
-                self.doors.values_mut().for_each(DoorTruth::nothing_owed);
-                require(after.reset_to_tell.is_some(), || "a reset that the owner is not told of".into())?;
-                require([after.console, after.lan].iter().all(|d| *d == Default::default()), || {
-                    "a reset left a debt".into()
-                })?;
-            }
-        } else {
-            require(after.password_epoch == before.password_epoch, || "an epoch for nothing".into())?;
-        }
-        let is_email_set = self.cause(|reply| matches!(reply, Reply::ReservedEmailSet)).is_some();
-        if after.emails != before.emails || is_email_set {
-            let cause = self.cause(|reply| matches!(reply, Reply::ReservedEmailSet));
-            let cause = cause.ok_or_else(|| Violation("the email changed out of nothing".into()))?;
-            require(cause.entitled && cause.versions == self.versions, || {
-                format!("the email changed without a valid proof: {:?} at {:?}", cause.ask, cause.door)
-            })?;
-            let stored: Vec<_> = after.emails.iter().map(|e| e.address.as_str().to_owned()).collect();
-            require(stored == cause.new_email.iter().cloned().collect::<Vec<_>>(), || {
-                "not the email that was asked for".into()
-            })?;
-            require(after.email_epoch > before.email_epoch, || "email changed, epoch not".into())?;
-            self.versions.email += 1;
-            self.died(Ended::EmailChanged, now);
-        }
-        Ok(())
-    }
-
-    fn died(&mut self, why: Ended, now: Now) {
-        for truth in self.doors.values_mut() {
-            truth.settle(now, self.run);
-            truth.die(why, self.run);
-        }
-    }
-
-    /// A new challenge reaches tmpfs.
-    pub fn issued(&mut self, pending: &Pending, code: Code, counter: u32, now: Now) -> Verdict {
-        require(counter > self.counter, || format!("counter {counter} after {}", self.counter))?;
-        self.counter = counter;
-        let cause = self.cause(|reply| matches!(reply, Reply::Challenge(view) if view.id == pending.id));
-        let cause = cause.ok_or_else(|| Violation("a challenge that nobody asked for".into()))?;
-        let (door, renew) = (cause.door, matches!(cause.ask, Ask::Begin { renew: true }));
-        require(door == pending.door, || "a challenge at another door".into())?;
-        let versions = self.versions;
-        self.door(door).issued(pending, code, versions, renew, now)
-    }
-
-    /// A challenge on tmpfs is written, anew or again. Invariant 4 looks at the tries.
-    pub fn pending_written(&mut self, before: Option<&Pending>, after: &Pending) -> Verdict {
-        require(after.tries_left <= 5, || "more than five tries".into())?;
-        let Some(before) = before.filter(|before| before.id == after.id) else { return Ok(()) };
-        let accepts = self.cause(|reply| matches!(reply, Reply::CodeAccepted { .. })).is_some();
-        let door = after.door;
-        if after.tries_left < before.tries_left {
-            self.door(door).charged += before.tries_left - after.tries_left;
-        }
-        require(after.tries_left <= before.tries_left + u32::from(accepts), || "tries came back".into())
     }
 
     /// The daemon starts again.
@@ -228,16 +145,16 @@ impl Oracle {
         self.run += 1;
         let open = std::mem::take(&mut self.open);
         for asked in open.values().filter(|asked| asked.code.is_some()) {
-            self.door(asked.door).try_unknown();
+            self.place(asked.place()).try_unknown();
         }
-        for truth in self.doors.values_mut() {
+        for truth in self.places.values_mut() {
             truth.restarted(reboot, self.run, now);
         }
     }
 
     /// A durable effect failed and what is stored was read back.
     pub fn read_back(&mut self) {
-        self.doors.values_mut().for_each(DoorTruth::promises_void);
+        self.places.values_mut().for_each(DoorTruth::promises_void);
     }
 
     /// Requests that wait.
@@ -273,7 +190,7 @@ impl Oracle {
             Err(Refusal::AlreadyActive) => return require(record.is_some(), || "it is not active".into()),
             Err(Refusal::StorageFailed) => {
                 if asked.code.is_some() {
-                    self.door(asked.door).try_unknown();
+                    self.place(asked.place()).try_unknown();
                 }
                 if let Ask::ChangePassword { .. } = asked.ask {
                     self.sessions.iter_mut().for_each(|given| given.is_doubtful = true);
@@ -289,6 +206,21 @@ impl Oracle {
                 let none = record.is_some_and(|record| record.emails.is_empty());
                 return require(none, || "there is an email".into());
             }
+            Err(Refusal::NoSuchEmail) => {
+                let emails = record.map(texts).unwrap_or_default();
+                let index = match asked.ask {
+                    Ask::SetEmail { .. } => 0,
+                    _ => asked.to().map_or(usize::MAX, |to| to.index()),
+                };
+                return require(emails.get(index).is_none(), || "there is such an email".into());
+            }
+            Err(Refusal::SameEmail) => {
+                let emails = record.map(texts).unwrap_or_default();
+                return require(asked.new_email.as_ref().is_some_and(|email| emails.contains(email)), || {
+                    "the addresses differ".into()
+                });
+            }
+            Err(Refusal::NotSignedIn) => return self.judge_not_signed_in(asked, now),
             Err(Refusal::Superseded) => {
                 return require(asked.versions != self.versions || record.is_none(), || {
                     "nothing changed".into()
@@ -298,12 +230,26 @@ impl Oracle {
             _ => {}
         }
         match asked.ask {
-            Ask::Begin { .. } | Ask::View => self.judge_view(asked, result, record, now),
-            Ask::Verify { .. } => self.judge_code(asked, result, now),
+            Ask::Begin { .. } | Ask::View | Ask::Confirm { .. } | Ask::ViewConfirm { .. } => {
+                self.judge_view(asked, result, record, now)
+            }
+            Ask::Verify { .. } | Ask::TypeConfirm { .. } => self.judge_code(asked, result, now),
             Ask::SetPassword { .. } => self.judge_new_password(asked, result),
             Ask::Describe => self.judge_description(result, record, now),
             _ => self.judge_session(asked, result, record, now),
         }
+    }
+
+    /// Only if the newest session of the door is not good.
+    fn judge_not_signed_in(&self, asked: &Asked, now: Now) -> Verdict {
+        let fresh = self.sessions.iter().rev().find(|given| given.door == asked.door);
+        let is_good = fresh.is_some_and(|given| {
+            Some(given.token) == asked.session
+                && given.run == self.run
+                && given.age_s(now) < 900
+                && !given.is_doubtful
+        });
+        require(!is_good, || "the session is good".into())
     }
 
     fn judge_view(
@@ -313,26 +259,34 @@ impl Oracle {
         record: Option<&Record>,
         now: Now,
     ) -> Verdict {
-        let email = record.and_then(|record| record.emails.first()).map(|email| email.address.masked());
-        let may_issue = !matches!(asked.ask, Ask::View);
-        let renew = matches!(asked.ask, Ask::Begin { renew: true });
-        let truth = self.door(asked.door);
+        let may_issue = !matches!(asked.ask, Ask::View | Ask::ViewConfirm { .. });
+        let truth = self.place(asked.place());
+        let live = truth.to(now);
+        let renews = asked.renews() || asked.to().is_some_and(|to| live.is_some_and(|live| live != to));
         match result {
             Ok(Reply::Challenge(view)) => {
-                require(view.masked_emails.first() == email.as_ref(), || "another mask".into())?;
+                let email = record.and_then(|record| record.emails.get(view.to.index()));
+                let mask: Vec<_> = email.into_iter().map(|email| email.address.masked()).collect();
+                require(view.masked_emails == mask && live == Some(view.to), || "another mask".into())?;
                 truth
                     .shown(Shown { id: view.id, tries_left: view.tries_left, valid_s: view.valid_s }, now)?;
                 truth.renew_promise(view.renew_wait_s, now)
             }
             Err(Refusal::Throttled { wait_s }) if may_issue => {
-                require(renew || truth.expect(now) != Expect::Live, || {
+                require(renews || truth.expect(now) != Expect::Live, || {
                     "a live challenge is not shown".into()
                 })?;
                 truth.renew_throttled(*wait_s, now)
             }
-            Err(Refusal::LanClosed) if may_issue => {
+            Err(Refusal::LanClosed) if may_issue && asked.place().aim == Aim::Reset => {
                 require(asked.door == Door::Lan, || "the console never closes".into())?;
-                require(renew || truth.expect(now) != Expect::Live, || "a live challenge is not shown".into())
+                require(renews || truth.expect(now) != Expect::Live, || {
+                    "a live challenge is not shown".into()
+                })
+            }
+            Err(Refusal::NoChallenge(Ended::Confirmed)) if may_issue => {
+                let email = asked.to().and_then(|to| record.and_then(|record| record.emails.get(to.index())));
+                require(email.is_some_and(|email| email.confirmed), || "it is not confirmed".into())
             }
             Err(Refusal::NoChallenge(why)) if !may_issue => truth.refused(*why, now),
             _ => Err(Violation("not an answer to this".into())),
@@ -342,9 +296,19 @@ impl Oracle {
     fn judge_code(&mut self, asked: &Asked, result: &Result<Reply, Refusal>, now: Now) -> Verdict {
         let (versions, run) = (self.versions, self.run);
         let Some(code) = &asked.code else { return Ok(()) };
-        let truth = self.door(asked.door);
+        let place = asked.place();
+        let truth = self.place(place);
         match result {
-            Ok(Reply::CodeAccepted { grant, .. }) => {
+            Ok(Reply::EmailConfirmed) if place.aim == Aim::Confirm => {
+                truth.accepted(code, now).or_else(|why| match truth.is_used() {
+                    // Its file is gone by now, which was the last of it.
+                    true => Ok(()),
+                    false => Err(why),
+                })?;
+                truth.used(true);
+                require(asked.entitled, || "confirmed without a session".into())
+            }
+            Ok(Reply::CodeAccepted { grant, .. }) if place.aim == Aim::Reset => {
                 truth.accepted(code, now)?;
                 self.grants.push(Given {
                     token: grant.0,
@@ -356,10 +320,7 @@ impl Oracle {
                 });
                 Ok(())
             }
-            Err(Refusal::WrongCode { tries_left }) => {
-                let run = self.run;
-                self.door(asked.door).wrong(code, *tries_left, run, now)
-            }
+            Err(Refusal::WrongCode { tries_left }) => truth.wrong(code, *tries_left, run, now),
             Err(Refusal::NoChallenge(why)) => truth.refused(*why, now),
             _ => Err(Violation("not an answer to this".into())),
         }
@@ -445,24 +406,10 @@ impl Oracle {
             Err(Refusal::Throttled { wait_s }) => self.door(door).sign_in_throttled(*wait_s, now),
             Err(Refusal::LanClosed) => require(door == Door::Lan, || "the console never closes".into()),
             Err(Refusal::WeakPassword(_)) => require(asked.is_weak(), || "it is strong".into()),
-            Err(Refusal::NotSignedIn) => {
-                let fresh = self.sessions.iter().rev().find(|given| given.door == door);
-                let is_good = fresh.is_some_and(|given| {
-                    Some(given.token) == asked.session
-                        && given.run == run
-                        && given.age_s(now) < 900
-                        && !given.is_doubtful
-                });
-                require(!is_good, || "the session is good".into())
-            }
             Err(Refusal::Unavailable) => Ok(()),
             Err(_) => Err(Violation("not an answer to this".into())),
         }
     }
-}
-
-fn is_hash_of(record: &Record, password: Option<&str>) -> bool {
-    record.password_phc.splitn(4, '$').nth(3) == password
 }
 
 /// The events without the stranger's, time passing as it did.

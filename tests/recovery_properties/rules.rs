@@ -3,26 +3,27 @@
 use crate::world::Keys;
 use chacha20::{ChaCha12Rng, rand_core::SeedableRng};
 use latchkey::recovery::{
-    Action, BootId, Context, Effect, HashJob, HashOutcome, Limits, Now, Password, Pending, Refusal, Reply,
-    Request, RequestId, State, Stored, StoredPending, StoredRecord, reply::Ended, reply::Lifecycle,
-    reply::ResetByEmail,
+    Action, Aim, BootId, Context, Effect, HashJob, HashOutcome, Limits, Now, Password, Pending, Place,
+    Refusal, Reply, Request, RequestId, State, Stored, StoredPending, StoredRecord, reply::Ended,
+    reply::Lifecycle, reply::ResetByEmail,
 };
 use latchkey_protocol::{Address, Code, Door};
 
-struct Device {
-    keys: Keys,
-    state: State,
-    now: Now,
+pub struct Device {
+    pub keys: Keys,
+    pub context: Context,
+    pub state: State,
+    pub now: Now,
     rng: ChaCha12Rng,
     id: u64,
-    flash: StoredRecord,
-    tmpfs: Option<Pending>,
+    pub flash: StoredRecord,
+    pub tmpfs: Option<Pending>,
 }
 
 type Answer = Result<Reply, Refusal>;
 
 fn nothing() -> Stored {
-    Stored { record: StoredRecord::Absent, console: StoredPending::Absent, lan: StoredPending::Absent }
+    Stored::of(StoredRecord::Absent)
 }
 
 impl Device {
@@ -38,11 +39,11 @@ impl Device {
         let boot_id = BootId([5; 16]);
         let now = Now { boottime_ms: 1000, boot_id, wall_unix_s: 1_800_000_000, tz_offset_min: 0 };
         let rng = ChaCha12Rng::seed_from_u64(3);
-        let state = State::boot(context, stored, now);
-        Self { keys, state, now, rng, id: 0, flash: StoredRecord::Absent, tmpfs: None }
+        let state = State::boot(context.clone(), stored, now);
+        Self { keys, context, state, now, rng, id: 0, flash: StoredRecord::Absent, tmpfs: None }
     }
 
-    fn active(change: impl FnOnce(&mut Context)) -> Self {
+    pub fn active(change: impl FnOnce(&mut Context)) -> Self {
         let mut device = Self::new(change, nothing());
         let email = Address::parse("owner@mail.example").ok();
         let activate = Request::Activate { password: password("first pass phrase"), email };
@@ -51,7 +52,7 @@ impl Device {
     }
 
     /// One action; gives what follows from it, what is durable being kept.
-    fn step(&mut self, action: Action) -> Vec<Effect> {
+    pub fn step(&mut self, action: Action) -> Vec<Effect> {
         let step = self.state.step(action, self.now, &mut self.rng);
         self.state = step.state;
         for effect in &step.effects {
@@ -71,7 +72,7 @@ impl Device {
     }
 
     /// Asks, and does all that follows, until the answer.
-    fn ask(&mut self, door: Door, request: Request) -> Answer {
+    pub fn ask(&mut self, door: Door, request: Request) -> Answer {
         let (asked, mut effects) = self.begin(door, request);
         loop {
             let mut next = Vec::new();
@@ -91,13 +92,13 @@ impl Device {
         }
     }
 
-    fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         let pending = self.tmpfs.as_ref().unwrap();
-        self.keys.open(pending).unwrap().0
+        self.keys.code(pending).unwrap()
     }
 }
 
-fn password(text: &str) -> Password {
+pub fn password(text: &str) -> Password {
     Password::new(text.to_owned())
 }
 
@@ -109,12 +110,12 @@ fn hash(job: HashJob) -> HashOutcome {
     }
 }
 
-fn refusal(answer: Answer) -> Refusal {
+pub fn refusal(answer: Answer) -> Refusal {
     answer.unwrap_err()
 }
 
-const BEGIN: Request = Request::BeginReset { renew: false };
-const RENEW: Request = Request::BeginReset { renew: true };
+const BEGIN: Request = Request::BeginReset { renew: false, to: None };
+const RENEW: Request = Request::BeginReset { renew: true, to: None };
 
 #[test]
 fn the_lan_door_closes_after_a_hundred_tries_and_the_console_opens_it() {
@@ -170,10 +171,10 @@ fn a_damaged_record_is_no_new_device_and_factory_reset_is_the_way_out() {
     assert_eq!(description.lifecycle, Lifecycle::Damaged);
     assert_eq!(refusal(device.ask(Door::Lan, Request::FactoryReset)), Refusal::ConsoleOnly);
     let (_, effects) = device.begin(Door::Console, Request::FactoryReset);
-    assert!(matches!(
-        effects[..3],
-        [Effect::EraseRecord, Effect::ErasePending(Door::Console), Effect::ErasePending(Door::Lan)]
-    ));
+    assert!(matches!(effects[0], Effect::EraseRecord));
+    for (effect, place) in effects[1..5].iter().zip(Place::ALL) {
+        assert!(matches!(effect, Effect::ErasePending(erased) if *erased == place));
+    }
     assert!(matches!(device.ask(Door::Console, activate()), Ok(Reply::Activated(_))));
 }
 
@@ -182,7 +183,8 @@ fn a_pending_file_that_cannot_be_read_is_lost_and_says_so() {
     let mut device = Device::active(|_| {});
     assert!(device.ask(Door::Lan, BEGIN).is_ok());
     let record = device.flash.clone();
-    let stored = Stored { record, console: StoredPending::Absent, lan: StoredPending::Unreadable };
+    let mut stored = Stored::of(record);
+    *stored.pending_mut(Place { door: Door::Lan, aim: Aim::Reset }) = StoredPending::Unreadable;
     device.state = device.state.read_back(stored.clone(), device.now);
     // Memory knows no better: the file of a live challenge is gone.
     let lost = Refusal::NoChallenge(Ended::Lost);

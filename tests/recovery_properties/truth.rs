@@ -2,7 +2,7 @@
 //! password; 30 seconds that double to an hour, a hundred tries on the LAN.
 
 use crate::oracle::{Verdict, Violation, require};
-use latchkey::recovery::{Now, Pending, reply::Ended};
+use latchkey::recovery::{Aim, Now, Pending, Place, Which, reply::Ended};
 use latchkey_protocol::{ChallengeId, Code, Door};
 
 const VALIDITY_MS: u64 = 48 * 3600 * 1000;
@@ -50,16 +50,18 @@ pub enum Expect {
 
 struct TrueChallenge {
     id: ChallengeId,
+    to: Which,
     code: Code,
     issued: Now,
     wrong: u32,
     unknown: u32,
     death: Option<(Ended, u32)>,
+    is_blurred: bool,
 }
 
-/// One door.
+/// One place, and the sign-ins at its door.
 pub struct DoorTruth {
-    door: Door,
+    place: Place,
     challenge: Option<TrueChallenge>,
     /// Tries that became durable, and codes that were compared, for this challenge.
     pub charged: u32,
@@ -79,9 +81,9 @@ fn wait_ms(count: u32) -> u64 {
 }
 
 impl DoorTruth {
-    pub fn new(door: Door) -> Self {
+    pub fn new(place: Place) -> Self {
         Self {
-            door,
+            place,
             challenge: None,
             charged: 0,
             compared: 0,
@@ -114,6 +116,37 @@ impl DoorTruth {
         }
     }
 
+    /// Its code was used up; whether anyone was told is another matter.
+    pub fn used(&mut self, told: bool) {
+        let run = if told { self.run } else { u32::MAX };
+        if let Some(challenge) = &mut self.challenge {
+            challenge.death = Some((Ended::Confirmed, run));
+        }
+    }
+
+    /// Why it died is known no more after the next restart: another one was begun, or its code has done its work.
+    pub fn blur(&mut self) {
+        if let Some(challenge) = &mut self.challenge {
+            challenge.is_blurred = true;
+        }
+    }
+
+    /// Whether its code was used up.
+    pub fn is_used(&self) -> bool {
+        matches!(&self.challenge, Some(TrueChallenge { death: Some((Ended::Confirmed, _)), .. }))
+    }
+
+    /// The address of the challenge, if it may be alive.
+    pub fn to(&self, now: Now) -> Option<Which> {
+        let alive = !matches!(self.expect(now), Expect::Dead(_));
+        self.challenge.as_ref().filter(|_| alive).map(|challenge| challenge.to)
+    }
+
+    /// Whether this is the code of the challenge.
+    pub fn is_code(&self, code: &Code) -> bool {
+        self.challenge.as_ref().is_some_and(|challenge| challenge.code == *code)
+    }
+
     /// What must be answered now.
     pub fn expect(&self, now: Now) -> Expect {
         let Some(challenge) = &self.challenge else { return Expect::Dead(None) };
@@ -126,9 +159,10 @@ impl DoorTruth {
     }
 
     /// A new challenge became durable.
-    pub fn issued(&mut self, pending: &Pending, code: Code, _: Versions, renew: bool, now: Now) -> Verdict {
+    pub fn issued(&mut self, pending: &Pending, code: Code, renew: bool, now: Now) -> Verdict {
         require(renew || self.expect(now) != Expect::Live, || "a live challenge was replaced".into())?;
-        require(self.door == Door::Console || self.challenges < 20, || "a 21st challenge on the LAN".into())?;
+        let closes = self.place == Place { door: Door::Lan, aim: Aim::Reset };
+        require(!closes || self.challenges < 20, || "a 21st challenge on the LAN".into())?;
         let since_ms = now.boottime_ms - self.issued_ms.max(self.run_began_ms);
         require(since_ms >= wait_ms(self.challenges), || {
             format!("challenge {} after {since_ms} ms", self.challenges + 1)
@@ -137,8 +171,16 @@ impl DoorTruth {
         self.issued_ms = now.boottime_ms;
         self.renew_until_ms = None;
         (self.charged, self.compared) = (0, 0);
-        self.challenge =
-            Some(TrueChallenge { id: pending.id, code, issued: now, wrong: 0, unknown: 0, death: None });
+        self.challenge = Some(TrueChallenge {
+            id: pending.id,
+            to: pending.to,
+            code,
+            issued: now,
+            wrong: 0,
+            unknown: 0,
+            death: None,
+            is_blurred: false,
+        });
         Ok(())
     }
 
@@ -216,7 +258,9 @@ impl DoorTruth {
 
     /// A password is going to be compared.
     pub fn password_charged(&mut self, now: Now) -> Verdict {
-        require(self.door == Door::Console || self.failures < 100, || "a 101st failure on the LAN".into())?;
+        require(self.place.door == Door::Console || self.failures < 100, || {
+            "a 101st failure on the LAN".into()
+        })?;
         let since_ms = now.boottime_ms - self.failed_ms.max(self.run_began_ms);
         require(since_ms >= wait_ms(self.failures.saturating_sub(5)), || {
             format!("password {} after {since_ms} ms", self.failures + 1)
@@ -244,7 +288,17 @@ impl DoorTruth {
         self.run_began_ms = now.boottime_ms;
         if reboot {
             (self.failed_ms, self.issued_ms) = (0, 0);
-            self.die(Ended::Rebooted, run);
+            let is_blurred = self.challenge.as_ref().is_some_and(|challenge| challenge.is_blurred);
+            self.die(Ended::Rebooted, if is_blurred { u32::MAX } else { run });
+        } else if let Some(TrueChallenge {
+            death: Some((Ended::EmailChanged | Ended::PasswordChanged, known)),
+            is_blurred: false,
+            ..
+        }) = &mut self.challenge
+            && *known + 1 == run
+        {
+            // What a change of the account ended is known after a restart of the daemon, too.
+            *known = run;
         }
         self.promises_void();
     }

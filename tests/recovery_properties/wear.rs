@@ -21,10 +21,10 @@ fn attack(world: &mut World<'_>, door: Door, second: u32) -> Result<(), Violatio
     let session = Held::Forged;
     let asks = [
         Ask::SignIn { right: false },
-        Ask::Begin { renew: true },
+        Ask::Begin { renew: true, to: 0 },
         Ask::Verify { typed: Typed::Wrong },
         Ask::SetPassword { grant: Held::Forged, weak: false },
-        Ask::SetEmail { session, right: false, email: 2 },
+        Ask::SetEmail { session, right: false, email: 2, second: false },
         Ask::VerifyPassword { right: false },
     ];
     for &ask in if second.is_multiple_of(60) { &asks[..] } else { &asks[..3] } {
@@ -40,6 +40,9 @@ fn activated(keys: &Keys) -> Result<World<'_>, Violation> {
     let mut world = World::new(keys, 1);
     world.ask(Door::Console, Ask::Activate { email: 1 }, Fault::None)?;
     while world.deliver(false, Fault::None)? {}
+    // The dearest case: every notice is queued in the commit of what it tells, and taken at once.
+    world.link_is_up = true;
+    world.ask(Door::Console, Ask::Platform { session: Held::Newest, on: true }, Fault::None)?;
     world.take_answers();
     Ok(world)
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     asked::Asked,
-    events::{Ask, Event, Fault, Held, Typed, other},
+    events::{Ask, Event, Fault},
     oracle::{Oracle, Violation},
 };
 use chacha20::{
@@ -12,12 +12,12 @@ use chacha20::{
 };
 use latchkey::recovery::{
     Action, Context, Effect, GrantToken, HashJob, HashOutcome, HookEvent, HookOrder, Limits, Now, Password,
-    Pending, Record, Refusal, Reply, Request, RequestId, SessionToken, State, Step, Stored, StoredPending,
+    Pending, Place, Record, Refusal, Reply, RequestId, SessionToken, State, Step, Stored, StoredPending,
     StoredRecord, Ticket,
 };
 use latchkey_protocol::{
-    Address, ChallengeId, CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Message, Mode,
-    ParsedChallenge,
+    Challenge, ChallengeId, CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Message, Mode,
+    ParsedChallenge, SealedChallenge, platform::Sealed,
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -45,20 +45,24 @@ impl Keys {
         Self { identity, cloud }
     }
 
-    /// What only the owner of the mailbox and the cloud can know: code and counter.
-    pub fn open(&self, pending: &Pending) -> Result<(Code, u32, Door), Violation> {
-        let parsed = ParsedChallenge::parse(&pending.sealed).map_err(|e| Violation(e.to_string()))?;
+    /// What only the owner of the mailbox can know.
+    pub fn code(&self, pending: &Pending) -> Result<Code, Violation> {
+        match self.open(&pending.sealed)?.message {
+            Message::Reset(code) | Message::ConfirmEmail(code) => Ok(code),
+            other => Err(Violation(format!("no code in a challenge: {:?}", other.purpose()))),
+        }
+    }
+
+    /// What only the owner of the mailbox and the cloud can know.
+    pub fn open(&self, sealed: &SealedChallenge) -> Result<Challenge, Violation> {
+        let parsed = ParsedChallenge::parse(sealed).map_err(|e| Violation(e.to_string()))?;
         let verified = parsed
             .verify(&self.identity.signing_key.verifying_key())
             .map_err(|e| Violation(e.to_string()))?;
         let opened = verified
             .open(&self.cloud, &self.identity.mode)
             .map_err(|e| Violation(format!("the cloud cannot open a challenge: {e}")))?;
-        let challenge = opened.challenge();
-        let Message::Reset(code) = &challenge.message else {
-            return Err(Violation("a reset's challenge of another purpose".into()));
-        };
-        Ok((code.clone(), challenge.counter, challenge.door))
+        Ok(opened.challenge().clone())
     }
 }
 
@@ -66,12 +70,12 @@ impl Keys {
 #[derive(Default)]
 pub struct Disk {
     pub record: Option<Record>,
-    pub pending: HashMap<Door, Pending>,
+    pub pending: HashMap<Place, Pending>,
 }
 
 impl Disk {
     fn read(&self) -> Stored {
-        let pending = |door| match self.pending.get(&door) {
+        let pending = |place| match self.pending.get(&place) {
             Some(pending) => StoredPending::Whole(Box::new(pending.clone())),
             None => StoredPending::Absent,
         };
@@ -80,8 +84,7 @@ impl Disk {
                 Some(record) => StoredRecord::Whole(Box::new(record.clone())),
                 None => StoredRecord::Absent,
             },
-            console: pending(Door::Console),
-            lan: pending(Door::Lan),
+            pending: Place::ALL.map(pending),
         }
     }
 }
@@ -91,18 +94,22 @@ pub struct World<'a> {
     keys: &'a Keys,
     context: Context,
     state: State,
-    disk: Disk,
+    pub disk: Disk,
     now: Now,
     rng: ChaCha12Rng,
     jobs: Vec<(Ticket, HashJob)>,
     next_id: u64,
-    passwords: u64,
-    sessions: HashMap<Door, Vec<SessionToken>>,
-    grants: HashMap<Door, Vec<GrantToken>>,
-    codes: HashMap<Door, Vec<(ChallengeId, Code)>>,
+    pub passwords: u64,
+    pub sessions: HashMap<Door, Vec<SessionToken>>,
+    pub grants: HashMap<Door, Vec<GrantToken>>,
+    pub codes: HashMap<Place, Vec<(ChallengeId, Code)>>,
     oracle: Oracle,
     /// Answers since they were last taken.
     answers: Vec<(RequestId, Result<Reply, Refusal>)>,
+    /// The notices that the cloud has taken.
+    taken: Vec<Sealed>,
+    /// The cloud takes each notice at once, as over a link that is up.
+    pub link_is_up: bool,
     /// Writes to flash so far.
     pub flash_commits: u32,
 }
@@ -150,6 +157,8 @@ impl<'a> World<'a> {
             codes: HashMap::new(),
             oracle: Oracle::new(),
             answers: Vec::new(),
+            taken: Vec::new(),
+            link_is_up: false,
             flash_commits: 0,
         }
     }
@@ -172,6 +181,7 @@ impl<'a> World<'a> {
                 self.pass(*s);
                 Ok(())
             }
+            Event::Sent { all, fault } => self.send(*all, *fault),
             Event::Crash => self.restart(Restart::Daemon),
             Event::Reboot { files_stay: true } => self.restart(Restart::DeviceButFilesStay),
             Event::Reboot { files_stay: false } => self.restart(Restart::Device),
@@ -180,6 +190,16 @@ impl<'a> World<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// The cloud takes notices.
+    pub fn send(&mut self, all: bool, fault: Fault) -> Result<(), Violation> {
+        let mut waiting: Vec<_> = self.state.notices().iter().map(|notice| notice.sealed.clone()).collect();
+        if !all {
+            waiting.pop();
+        }
+        self.taken.extend(waiting.iter().cloned());
+        self.perform(Action::NoticesDone(waiting), fault)
     }
 
     /// Time passes.
@@ -198,6 +218,9 @@ impl<'a> World<'a> {
         self.oracle.asked(id, asked);
         self.perform(Action::Asked { id, door, request }, fault)?;
         self.oracle.asked_until_now(id, self.now)?;
+        if self.link_is_up && !self.state.notices().is_empty() {
+            self.send(true, Fault::None)?;
+        }
         Ok(id)
     }
 
@@ -304,6 +327,13 @@ impl<'a> World<'a> {
     fn apply(&mut self, effect: Effect) -> Result<(), Violation> {
         match effect {
             Effect::CommitRecord(record) => {
+                if let Some(before) = &self.disk.record {
+                    let new = record.notices.iter().filter(|notice| !before.notices.contains(notice));
+                    let opened: Result<Vec<_>, _> = new.map(|n| self.keys.open(&n.sealed.0)).collect();
+                    self.oracle.notices_written(before, &record, &opened?, &self.taken)?;
+                } else if !record.notices.is_empty() {
+                    return Err(Violation("a new account has notices".into()));
+                }
                 self.oracle.record_written(self.disk.record.as_ref(), Some(&record), self.now)?;
                 self.disk.record = Some(*record);
                 self.flash_commits += 1;
@@ -314,20 +344,21 @@ impl<'a> World<'a> {
                 self.flash_commits += 1;
             }
             Effect::WritePending(pending) => {
-                let door = pending.door;
-                if self.disk.pending.get(&door).map(|p| p.id) != Some(pending.id) {
-                    let (code, counter, sealed_door) = self.keys.open(&pending)?;
-                    if sealed_door != door {
-                        return Err(Violation("the door inside is not the door outside".into()));
-                    }
-                    self.codes.entry(door).or_default().push((pending.id, code.clone()));
-                    self.oracle.issued(&pending, code, counter, self.now)?;
+                let place = pending.place();
+                if self.disk.pending.get(&place).map(|p| p.id) != Some(pending.id) {
+                    let challenge = self.keys.open(&pending.sealed)?;
+                    let code = self.keys.code(&pending)?;
+                    self.codes.entry(place).or_default().push((pending.id, code));
+                    let record = self.disk.record.as_ref();
+                    let record = record.ok_or_else(|| Violation("a challenge of no account".into()))?;
+                    self.oracle.issued(&pending, &challenge, record, self.now)?;
                 }
-                self.oracle.pending_written(self.disk.pending.get(&door), &pending)?;
-                self.disk.pending.insert(door, *pending);
+                self.oracle.pending_written(self.disk.pending.get(&place), &pending)?;
+                self.disk.pending.insert(place, *pending);
             }
-            Effect::ErasePending(door) => {
-                self.disk.pending.remove(&door);
+            Effect::ErasePending(place) => {
+                self.oracle.pending_erased(place);
+                self.disk.pending.remove(&place);
             }
             _ => {}
         }
@@ -372,76 +403,6 @@ impl<'a> World<'a> {
         self.answers.push((id, result));
         Ok(())
     }
-
-    fn request(&mut self, id: RequestId, door: Door, ask: Ask) -> Request {
-        let typed = |right: bool, world: &Self| match (&world.disk.record, right) {
-            (Some(record), true) => password_of(&record.password_phc),
-            _ => Password::new(format!("wrong-guess-{}", id.0)),
-        };
-        let email = |number: u8| {
-            (number > 0).then(|| Address::parse(&format!("owner{number}@mail.example")).unwrap())
-        };
-        let new = |weak: bool, world: &mut Self| {
-            world.passwords += 1;
-            Password::new(if weak { "short".into() } else { format!("New pass phrase {}", world.passwords) })
-        };
-        match ask {
-            Ask::Activate { email: number } => {
-                Request::Activate { password: new(false, self), email: email(number) }
-            }
-            Ask::SignIn { right } => Request::SignIn { password: typed(right, self) },
-            Ask::VerifyPassword { right } => Request::VerifyPassword { password: typed(right, self) },
-            Ask::SignOut { session } => Request::SignOut { session: self.session(door, session) },
-            Ask::ChangePassword { session, right, weak } => Request::ChangePassword {
-                session: self.session(door, session),
-                current: typed(right, self),
-                new: new(weak, self),
-            },
-            Ask::SetEmail { session, right, email: number } => Request::SetReservedEmail {
-                session: self.session(door, session),
-                current: typed(right, self),
-                email: email(number),
-            },
-            Ask::ReservedEmails { session } => {
-                Request::ReservedEmails { session: self.session(door, session) }
-            }
-            Ask::Begin { renew } => Request::BeginReset { renew },
-            Ask::View => Request::ViewChallenge,
-            Ask::Verify { typed } => Request::VerifyCode { code: self.code(door, typed) },
-            Ask::SetPassword { grant, weak } => {
-                let grant = pick(&self.grants, door, grant).cloned().unwrap_or(GrantToken([1; 32]));
-                Request::SetPassword { grant, password: new(weak, self) }
-            }
-            Ask::FactoryReset => Request::FactoryReset,
-            Ask::Describe => Request::Describe { session: None },
-        }
-    }
-
-    fn session(&self, door: Door, held: Held) -> SessionToken {
-        pick(&self.sessions, door, held).cloned().unwrap_or(SessionToken([1; 32]))
-    }
-
-    fn code(&self, door: Door, typed: Typed) -> Code {
-        let known = |door| self.codes.get(&door).map(Vec::as_slice).unwrap_or_default();
-        let code = match typed {
-            Typed::Right | Typed::Wrong => known(door).last(),
-            Typed::Earlier => known(door).iter().rev().nth(1),
-            Typed::OtherDoor => known(other(door)).last(),
-        };
-        let number = code.map_or(0, |(_, code)| code.number());
-        let off = u32::from(typed == Typed::Wrong);
-        Code::from_number((number + off) % 100_000_000).unwrap()
-    }
-}
-
-fn pick<T>(held: &HashMap<Door, Vec<T>>, door: Door, which: Held) -> Option<&T> {
-    let of = |door| held.get(&door);
-    match which {
-        Held::Newest => of(door)?.last(),
-        Held::Older => of(door)?.iter().rev().nth(1),
-        Held::OtherDoor => of(other(door))?.last(),
-        Held::Forged => None,
-    }
 }
 
 fn is_durable(effect: &Effect) -> bool {
@@ -466,6 +427,6 @@ fn is_password_of(password: &str, phc: &str) -> bool {
     phc.splitn(4, '$').nth(3) == Some(password)
 }
 
-fn password_of(phc: &str) -> Password {
+pub fn password_of(phc: &str) -> Password {
     Password::new(phc.splitn(4, '$').nth(3).unwrap_or_default().to_owned())
 }

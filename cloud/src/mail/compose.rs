@@ -132,7 +132,8 @@ pub fn compose(
     let heading = say.say(&format!("mail-heading-{}", voice.key));
     let intro = say.say(&format!("mail-intro-{}", voice.key));
     let (validity, not_you) = (say.say("mail-validity"), say.say(voice.not_you));
-    let (facts_heading, footer) = (say.say("mail-facts"), say.say("mail-footer"));
+    let facts_key = if digits.is_some() { "mail-facts" } else { "mail-facts-notice" };
+    let (facts_heading, footer) = (say.say(facts_key), say.say("mail-footer"));
 
     let mut text = Zeroizing::new(format!("{heading}\r\n\r\n{}\r\n\r\n", wrap(&intro)));
     if let Some(digits) = &digits {
@@ -225,13 +226,21 @@ fn facts(say: &Catalogue, device: &Device, challenge: &Challenge, tag: Tag) -> V
         Door::Lan => "mail-door-lan",
     };
     let time = device_time(challenge.device_time_unix_s, challenge.tz_offset_min);
-    let compare = say.say_with("mail-tag-compare", &[("tag", tag.to_string().into())]);
-    vec![
+    let where_key = match challenge.message {
+        Kind::Notice(NoticeEvent::ResetCompleted) | Kind::AddressChanged => "mail-fact-done-at",
+        _ => "mail-fact-asked-at",
+    };
+    let mut facts = vec![
         (say.say("mail-fact-recorder"), recorder),
-        (say.say("mail-fact-asked-at"), say.say(door)),
+        (say.say(where_key), say.say(door)),
         (say.say("mail-fact-time"), time.unwrap_or_else(|| say.say("mail-time-unknown"))),
-        (say.say("mail-fact-tag"), compare),
-    ]
+    ];
+    // A notice has no QR code, so the recorder shows no tag to compare.
+    if !matches!(challenge.message, Kind::Notice(_) | Kind::AddressChanged) {
+        let compare = say.say_with("mail-tag-compare", &[("tag", tag.to_string().into())]);
+        facts.push((say.say("mail-fact-tag"), compare));
+    }
+    facts
 }
 
 /// As in `2026-11-22 17:23 (UTC+01:00)`: the recorder's own clock, which may be wrong and is only

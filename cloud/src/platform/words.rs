@@ -3,29 +3,13 @@
 use super::sessions::End;
 use crate::{
     relay::Refusal,
-    store::{self, Limit, Request},
+    store::{Limit, Request},
 };
-use latchkey_protocol::platform::{MailReason, MailState, MailStatus, Problem, close};
+use latchkey_protocol::platform::{MailStatus, Problem, close};
 
 /// How far a request's mail is.
 pub(super) fn mail(request: &Request) -> Option<MailStatus> {
-    let mail = request.mail()?;
-    let state = match mail.state {
-        store::MailState::Queued => MailState::Queued,
-        store::MailState::Accepted => MailState::Accepted,
-        store::MailState::Bounced => MailState::Bounced,
-        store::MailState::Failed => MailState::Failed,
-    };
-    let reason = mail.reason.map(|reason| match reason {
-        store::Reason::MailboxUnknown => MailReason::MailboxUnknown,
-        store::Reason::MailboxFull => MailReason::MailboxFull,
-        store::Reason::Refused => MailReason::Refused,
-        store::Reason::Unreachable => MailReason::Unreachable,
-        store::Reason::NoAnswer => MailReason::NoAnswer,
-        store::Reason::Expired => MailReason::Expired,
-        store::Reason::NotReadable => MailReason::NotReadable,
-    });
-    Some(MailStatus { state, reason })
+    request.mail().map(|mail| MailStatus { state: mail.state, reason: mail.reason })
 }
 
 /// A refusal of the relay, and when to ask again.

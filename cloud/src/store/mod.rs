@@ -180,37 +180,9 @@ pub enum Accepted {
     },
 }
 
-/// The state of one mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailState {
-    /// Waiting, or between two attempts.
-    Queued,
-    /// A mail server has taken it.
-    Accepted,
-    /// It came back.
-    Bounced,
-    /// Given up.
-    Failed,
-}
-
-/// Why a mail failed or bounced, as a class. Never a server's own words: they hold addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// There is no such mailbox or domain.
-    MailboxUnknown,
-    /// The mailbox is full.
-    MailboxFull,
-    /// The server refuses the mail or its sender.
-    Refused,
-    /// The server cannot be reached or says "later".
-    Unreachable,
-    /// The server never said whether it took it.
-    NoAnswer,
-    /// Its time ran out.
-    Expired,
-    /// The challenge cannot be opened any more: its key or device is gone.
-    NotReadable,
-}
+/// The state of one mail, and why it failed or bounced, as a class: the names that are said on the link, too. Never a
+/// server's own words: they hold addresses.
+pub use latchkey_protocol::platform::{MailReason as Reason, MailState};
 
 /// One mail of a request.
 #[derive(Clone, Debug)]

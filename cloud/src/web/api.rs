@@ -81,6 +81,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::NoAnswer => "no-answer",
         Reason::Expired => "expired",
         Reason::NotReadable => "not-readable",
+        Reason::Other => "other",
     }
 }
 

@@ -218,7 +218,12 @@ fn drawn<'a>(web: &'a Web, shown: &Shown) -> Status<'a> {
         },
         heading: say.say(&format!("status-{key}")),
         text: say.say_with(
-            &format!("status-{key}-text"),
+            &match body.purpose {
+                Some(purpose @ "confirm-email") if key == "bounced" => {
+                    format!("status-bounced-text-{purpose}")
+                }
+                _ => format!("status-{key}-text"),
+            },
             &[
                 ("reason", reason(&body.mail.reason).into()),
                 ("address", body.masked_addresses.join(", ").into()),

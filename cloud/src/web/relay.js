@@ -38,6 +38,8 @@
     document.getElementById("damaged").hidden = !!bytes;
     document.getElementById("paste").hidden = !!bytes;
     if (!bytes) return;
+    // What the code is for stands openly in the third byte; 2 confirms an address.
+    document.getElementById("for-2").hidden = bytes[2] !== 2;
     form.elements.sealed.value = digits;
     if (window.crypto && crypto.subtle) {
       document.getElementById("tag").textContent = await tagOf(bytes);

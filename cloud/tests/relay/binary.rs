@@ -6,7 +6,10 @@ use crate::{
 };
 use ed25519_dalek::SigningKey;
 use latchkey_cloud::clock::draw;
-use latchkey_protocol::identity::{IdentityFile, IdentityRequest};
+use latchkey_protocol::{
+    Address, Addresses, Code, Message, NoticeEvent,
+    identity::{IdentityFile, IdentityRequest},
+};
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -154,6 +157,54 @@ async fn a_kill_loses_no_mail_and_doubles_none() {
     let tag = shown["tag"].as_str().unwrap();
     let of_it = server.mails().iter().filter(|(_, _, text)| text.contains(tag)).count();
     assert_eq!((of_it, server.mails().len()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_purpose_leaves_an_address_or_a_code_in_a_table_a_file_or_the_log() {
+    let cloud = Cloud::new(generous);
+    let folder = &cloud.folder.0;
+    let service = Binary::serve(folder);
+    let device = sign(folder, "LK-2026-0042", &[]).unwrap();
+    let code = || Code::from_number(CODE).unwrap();
+    let kinds = [
+        Message::Reset(code()),
+        Message::ConfirmEmail(code()),
+        Message::Rehearsal(code()),
+        Message::Notice(NoticeEvent::ResetRequested),
+        Message::Notice(NoticeEvent::ResetCompleted),
+        Message::AddressChanged,
+    ];
+    let kept_none = |service: &Binary| {
+        cloud.assert_keeps_no_secret();
+        assert_no_secret(service.log.all().as_bytes(), &"the log");
+    };
+    for (counter, message) in (1..).zip(kinds) {
+        let mut challenge = device.challenge(counter);
+        challenge.message = message;
+        let both = [ADDRESS, SECOND].map(|text| Address::parse(text).unwrap());
+        challenge.addresses = Addresses::new(both.to_vec()).unwrap();
+        let digits = device.digits(&challenge);
+        let id = service.relay(&digits).await.id();
+        kept_none(&service);
+        let done = |shown: &serde_json::Value| {
+            shown["mail"]["deliveries"].as_array().unwrap().iter().all(|d| d["state"] == "accepted")
+        };
+        until(service.address, &id, done).await;
+        kept_none(&service);
+        // Looked at, asked for again, damaged, and asked to be sent again.
+        get(service.address, &format!("/r/status/{id}")).await;
+        service.relay(&digits).await.id();
+        let damaged = service.relay(&digits.replacen('1', "2", 1)).await;
+        assert_eq!(damaged.status, 422);
+        post(service.address, &format!("/api/v1/relay/{id}/resend"), "text/plain", b"").await;
+        kept_none(&service);
+    }
+    assert_eq!(cloud.mails().len(), 12);
+    let mails = cloud.mails().join("\n");
+    assert!([ADDRESS, SECOND, DIGITS].iter().all(|secret| mails.contains(secret)), "the mails have them");
+    service.kill();
+    // What a killed service leaves: the write-ahead log is read, too.
+    cloud.assert_keeps_no_secret();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,7 +64,22 @@ async fn every_purpose_has_its_own_mail() {
         assert!(mail.lines().any(|l| l.starts_with("Subject: ")) && mail.contains(subject), "{mail}");
         assert_eq!(mail.contains(DIGITS), with_code, "{mail}");
         assert!(!mail.contains("mail-"), "a sentence is missing:\n{mail}");
+        // A notice has no QR code beside which a tag could be compared.
+        let tag = shown["tag"].as_str().unwrap();
+        assert_eq!(
+            mail.contains(&format!(" {tag} ")) || mail.contains(&format!("{tag})")),
+            with_code,
+            "{mail}"
+        );
+        keep(name, counter, mail);
     }
+}
+
+/// `LATCHKEY_MAILS_DIR=folder` keeps the mails, to be looked at.
+fn keep(name: &str, number: usize, mail: &str) {
+    #[expect(clippy::disallowed_methods, reason = "a person asks for the mails by the environment")]
+    let Some(folder) = std::env::var_os("LATCHKEY_MAILS_DIR").map(std::path::PathBuf::from) else { return };
+    std::fs::write(folder.join(format!("{number}-{name}.eml")), mail).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

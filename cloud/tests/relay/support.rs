@@ -28,6 +28,7 @@ use tokio::{
 /// 2026-11-22 17:43 UTC.
 pub const START_S: i64 = 1_795_369_380;
 pub const ADDRESS: &str = "owner.of.it@mailbox.example";
+pub const SECOND: &str = "installer.of.it@mailbox.example";
 pub const CODE: u32 = 40_302_010;
 pub const DIGITS: &str = "40302010";
 
@@ -145,25 +146,91 @@ impl Cloud {
                 }
                 let bytes = fs::read(&path).unwrap();
                 looked_at += bytes.len();
-                for secret in secrets() {
-                    let found = bytes.windows(secret.len()).any(|window| window == secret);
-                    assert!(!found, "{} holds {secret:?}", path.display());
-                }
+                assert_no_secret(&bytes, &path.display());
             }
         }
         assert!(looked_at > 50_000, "only {looked_at} bytes were looked at");
+        // Through the database's own eyes, too: a value may lie on several of its pages.
+        let database = self.config().database();
+        if !database.exists() {
+            return;
+        }
+        let tables = rows(&database, "SELECT name FROM sqlite_master WHERE type = 'table'");
+        assert!(tables.len() > 5, "only {tables:?} were looked at");
+        let connection = rusqlite::Connection::open(&database).unwrap();
+        for table in tables {
+            let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
+            let columns = statement.column_count();
+            let mut values = statement.query([]).unwrap();
+            while let Some(row) = values.next().unwrap() {
+                for column in 0..columns {
+                    use rusqlite::types::ValueRef;
+                    match row.get_ref(column).unwrap() {
+                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => assert_no_secret(bytes, &table),
+                        ValueRef::Integer(number) => assert_ne!(number, i64::from(CODE), "{table}"),
+                        ValueRef::Real(_) | ValueRef::Null => {}
+                    }
+                }
+            }
+        }
     }
 }
 
-/// What must not be found: parts of the address, and the code as digits and as a number.
-fn secrets() -> Vec<Vec<u8>> {
-    vec![
-        b"owner.of.it".to_vec(),
-        b"mailbox.example".to_vec(),
-        DIGITS.as_bytes().to_vec(),
-        CODE.to_be_bytes().to_vec(),
-        CODE.to_le_bytes().to_vec(),
-    ]
+/// Neither the addresses nor the code is in there, in any form that gives them away.
+pub fn assert_no_secret(bytes: &[u8], place: &impl std::fmt::Display) {
+    static SECRETS: std::sync::LazyLock<Vec<(String, Vec<u8>)>> = std::sync::LazyLock::new(secrets);
+    for (name, secret) in SECRETS.iter() {
+        let found = memchr::memmem::find(bytes, secret).is_some();
+        assert!(!found, "{place} holds {name}");
+    }
+}
+
+/// What must not be found: the addresses and their parts, the code as digits and as a number; plain, as hexadecimal digits, in
+/// base64 at each of its three offsets, and as hashes that anyone could try addresses on.
+fn secrets() -> Vec<(String, Vec<u8>)> {
+    use sha2::{Digest as _, Sha256};
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let plain = ["owner.of.it", "mailbox.example", ADDRESS, SECOND, "installer.of.it", DIGITS];
+    let mut secrets = vec![
+        ("the code as a number".to_owned(), CODE.to_be_bytes().to_vec()),
+        ("the code as a number".to_owned(), CODE.to_le_bytes().to_vec()),
+    ];
+    for text in plain {
+        let upper = text.to_uppercase();
+        for form in [text, upper.as_str()] {
+            secrets.push((format!("{form} plain"), form.as_bytes().to_vec()));
+            let digits = hex(form.as_bytes());
+            secrets.push((format!("{form} in hexadecimal"), digits.to_uppercase().into_bytes()));
+            secrets.push((format!("{form} in hexadecimal"), digits.into_bytes()));
+            for before in 0..3 {
+                secrets.push((format!("{form} in base64"), base64_inside(form.as_bytes(), before)));
+            }
+        }
+        for digest in [Sha256::digest(text).to_vec(), Sha256::digest(&upper).to_vec()] {
+            secrets.push((format!("a hash of {text}"), hex(&digest).into_bytes()));
+            secrets.push((format!("a hash of {text}"), digest[..16].to_vec()));
+        }
+    }
+    secrets
+}
+
+/// The characters of base64 that hold these bytes alone, so many bytes after the beginning of a group.
+fn base64_inside(bytes: &[u8], before: usize) -> Vec<u8> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits: Vec<bool> =
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect();
+    let skipped = (6 - before * 8 % 6) % 6;
+    let letters = bits[skipped..].chunks_exact(6);
+    letters.map(|six| LETTERS[six.iter().fold(0, |sum, bit| sum << 1 | usize::from(*bit))]).collect()
+}
+
+#[test]
+fn base64_is_found_at_every_offset() {
+    // As `base64` of coreutils prints them: "owner", "xowner", "xxowner".
+    for (before, whole) in [(0, "b3duZXI="), (1, "eG93bmVy"), (2, "eHhvd25lcg==")] {
+        let inside = String::from_utf8(base64_inside(b"owner", before)).unwrap();
+        assert!(inside.len() >= 5 && whole.contains(&inside), "{inside} in {whole}");
+    }
 }
 
 async fn show(address: SocketAddr, id: &str) -> serde_json::Value {

@@ -17,6 +17,7 @@ new-password = New password
 new-password-repeat = The new password again
 email-label = Reserved email
 and = { $first } and { $second }
+or = { $first } or { $second }
 
 # Activation
 activation-title = Set up this recorder
@@ -72,8 +73,8 @@ warn-no-email = There is no reserved email
 warn-no-email-text = If the password is forgotten, nothing but a factory reset is left. Adding an address takes a minute.
 warn-no-email-link = Add a reserved email
 warn-unconfirmed = The reserved email is not confirmed
-warn-unconfirmed-text = Please check that { $emails } is written correctly and that you can still read its mail.
-warn-unconfirmed-link = Check the reserved email
+warn-unconfirmed-text = Nobody has shown yet that mail to { $emails } arrives. If it is mistyped, a code that is sent there is lost. Confirming it takes a minute.
+warn-unconfirmed-link = Confirm it with a code
 warn-pending = A code to reset the password is under way
 warn-pending-text = It stops working when the recorder is restarted. If you did not ask for it, change nothing: without the code nobody gets in.
 told-reset = The password was reset
@@ -98,11 +99,30 @@ security-lead = If the password is forgotten, a code is sent to the reserved ema
 security-email-hint = Changing it makes every code that is still under way worthless.
 security-password-hint = It confirms that it is you.
 security-save = Save
+email-state = At present:
+second-title = A second reserved email
+second-lead = Optional, for a code when the first mailbox is out of reach. Whoever can read it can reset the password, too.
+second-label = Second reserved email
+second-remove = Remove the second one
 security-remove = Remove the reserved email
 security-saved = The reserved email is saved
-security-saved-text = From now on codes go to { $email }. Codes that were under way no longer work.
+security-saved-text = From now on codes can go to { $email }. Codes that were under way no longer work. The addresses until now are told of the change when the recorder is connected to its recovery service.
+security-saved-confirm = Confirm the new address now, so that a typing mistake does not show only when the password is forgotten.
 security-removed = The reserved email is removed
+security-removed-first-text = The second one has taken its place: codes go to { $email }. Codes that were under way no longer work.
+security-removed-second = The second reserved email is removed
 security-removed-text = A forgotten password now means a factory reset. Codes that were under way no longer work.
+
+# Confirm a reserved email
+confirm-title = Confirm the reserved email
+confirm-crumb = Confirm
+confirm-lead = A code of eight digits is mailed to { $email }. Type it on the next page, and the address is confirmed.
+confirm-why = Nothing else is changed, and this code opens nothing: it only shows that mail to this address arrives.
+confirm-online = This recorder is connected to its recovery service and can have the mail sent by itself. The QR code does the same with a phone.
+confirm-offline = Scan the QR code with the camera of any phone to have the mail sent. No app and no account are needed.
+confirm-submit = Confirm the address
+confirm-done = The reserved email is confirmed
+confirm-done-text = Mail to it arrives. If the password is ever forgotten, a code can be sent there.
 
 # Change the password
 change-lead = Everyone else who is signed in as admin is signed out by it.
@@ -121,6 +141,7 @@ forgot-live-link = Show the QR code, or type the code
 mode-legend = Verification Mode
 mode-email = E-mail Verification
 mode-email-hint = A code of eight digits is sent to { $emails }.
+forgot-to = Send the code to
 mode-questions = Security Question Verification
 mode-file = GUID File Verification
 mode-off = Not set up on this recorder.

@@ -2,9 +2,9 @@
 mail-subject-reset = Verification code for your recorder (request { $tag })
 mail-subject-confirm-email = Confirm this address for your recorder (request { $tag })
 mail-subject-rehearsal = Trial of the password reset for your recorder (request { $tag })
-mail-subject-notice-requested = Someone asked to reset the password of your recorder (request { $tag })
-mail-subject-notice-completed = The password of your recorder was reset (request { $tag })
-mail-subject-address-changed = The reserved email of your recorder was changed (request { $tag })
+mail-subject-notice-requested = Someone asked to reset the password of your recorder
+mail-subject-notice-completed = The password of your recorder was reset
+mail-subject-address-changed = The reserved email of your recorder was changed
 
 mail-heading-reset = Your verification code
 mail-heading-confirm-email = Confirm this address
@@ -16,16 +16,18 @@ mail-heading-address-changed = The reserved email was changed
 mail-intro-reset = Someone asked to reset the admin password of a recorder that has this address as its reserved email. Type this code on the recorder:
 mail-intro-confirm-email = This address was entered as the reserved email of a recorder. To confirm that it is yours, type this code on the recorder:
 mail-intro-rehearsal = Someone is trying out the password reset of a recorder that has this address as its reserved email. Nothing is changed by it. Type this code on the recorder:
-mail-intro-notice-requested = Someone asked to reset the admin password of a recorder that has this address as its reserved email. The code for it comes in a mail of its own.
+mail-intro-notice-requested = Someone asked to reset the admin password of a recorder that has this address as its reserved email. If they go on, the code for it comes in a mail of its own, to the reserved email that they chose.
 mail-intro-notice-completed = The admin password of a recorder that has this address as its reserved email was reset with a verification code. Recordings and settings are as they were.
-mail-intro-address-changed = This address was the reserved email of a recorder. Another address has taken its place, and verification codes no longer come here.
+mail-intro-address-changed = The reserved emails of a recorder were changed, and this address was one of them. If it was replaced or removed, verification codes no longer come here.
 
 mail-validity = The code is valid for 48 hours at most. It ends earlier if the recorder restarts or its reserved email is changed.
 
 mail-facts = About this request
 mail-fact-recorder = Recorder
 mail-fact-recorder-value = { $model }, serial number ending in { $tail }
+mail-facts-notice = What is known of it
 mail-fact-asked-at = Asked for
+mail-fact-done-at = Done
 mail-door-console = at the recorder's own screen
 mail-door-lan = from its page on the local network
 mail-fact-time = Recorder's clock

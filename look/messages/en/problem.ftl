@@ -27,12 +27,17 @@ problem-weak-password = { $reason ->
 }
 problem-no-email-title = There is no reserved email
 problem-no-email = This recorder has no reserved email, so there is nowhere to send a code. One cannot be added now: whoever stands here could have the code sent to themselves.
+problem-no-such-email-title = There is no such reserved email
+problem-no-such-email = Nothing was changed. Reserve the first email before the second one, and look at Account Security Settings for those that there are.
+problem-same-email-title = Both reserved emails would be the same
+problem-same-email = Nothing was changed. A second address helps only if it leads to another mailbox: type another one.
 problem-no-identity-title = Resetting by email is not set up
 problem-no-identity = This recorder was never registered with a recovery service, so no code can be sent. The password is unchanged.
 problem-switched-off-title = Resetting from this page is switched off
 problem-switched-off = The owner or the installer switched it off for the network. The password is unchanged. Go to the recorder’s own screen and choose Forgot Password there.
 problem-no-challenge-title = { $reason ->
     [never-asked] There is no QR code yet
+    [confirmed] The reserved email is confirmed already
    *[other] This QR code no longer works
 }
 problem-no-challenge = { $reason ->
@@ -42,6 +47,7 @@ problem-no-challenge = { $reason ->
     [email-changed] The reserved email was changed since then, and codes for the address before it no longer work. The password is unchanged. Ask for a new QR code.
     [password-changed] The password was changed since then, so this code has nothing left to do. Sign in with the new password. If nobody knows it, ask for a new QR code.
     [too-many-tries] All its tries were used: that keeps strangers from guessing. The password is unchanged. Ask for a new QR code.
+    [confirmed] The address is confirmed already. There is nothing left to do.
     [renewed] A newer QR code has taken its place, and only the newest mail’s code works. The password is unchanged.
    *[lost] The recorder could not keep it, because of a fault in its memory. The password is unchanged. Ask for a new QR code.
 }

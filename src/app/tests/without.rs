@@ -9,7 +9,7 @@ async fn without_random_numbers_nothing_secret_is_made_and_nothing_is_lost() {
     daemon.activate().await;
     let before = (disks.flash_file("account.a"), disks.flash_file("account.b"));
     daemon.entropy.fails.store(true, Ordering::SeqCst);
-    let refused = daemon.console(Request::BeginReset { renew: false }).await;
+    let refused = daemon.console(Request::BeginReset { renew: false, to: None }).await;
     assert_eq!(refused.unwrap_err(), Refusal::Unavailable);
     assert_eq!(daemon.sign_in(OLD).await.unwrap_err(), Refusal::Unavailable);
     assert_eq!((disks.flash_file("account.a"), disks.flash_file("account.b")), before);
@@ -28,7 +28,7 @@ async fn without_a_boot_id_there_is_no_challenge_and_everything_else_works() {
     let clock = SimulatedClock { knows_boot: false, ..SimulatedClock::new(1) };
     let daemon = Daemon::on(&disks, clock);
     for request in
-        [Request::BeginReset { renew: false }, Request::ViewChallenge, Request::VerifyCode { code }]
+        [Request::BeginReset { renew: false, to: None }, Request::ViewChallenge, Request::VerifyCode { code }]
     {
         assert_eq!(daemon.console(request).await.unwrap_err(), Refusal::Unavailable);
     }

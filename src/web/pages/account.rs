@@ -1,31 +1,32 @@
 //! What a signed-in person sees: overview, User Management, Account Security Settings.
 
 use super::{
-    Visit, Wrong, draw,
+    Visit, Wrong,
+    confirm::CONFIRM,
+    draw,
     frame::{FieldError, Kind, Link, Notice},
     platform::PLATFORM,
     views, words,
 };
 use crate::{
     recovery::{
-        Refusal, Reply, Request, SessionToken,
+        Refusal, Reply, Request, SessionToken, Which,
         reply::{HookView, ResetByEmail},
     },
     web::{Form, Response},
 };
 use latchkey_protocol::{Address, Door};
 
-const CONFIGURATION: (&str, &str) = ("", "configuration-title");
-const USERS: (&str, &str) = ("/configuration/users", "users-title");
-const ADMIN: (&str, &str) = ("/configuration/users/admin", "admin-name");
-const SECURITY: (&str, &str) = ("/configuration/users/admin/security", "security-title");
+pub(super) const CONFIGURATION: (&str, &str) = ("", "configuration-title");
+pub(super) const USERS: (&str, &str) = ("/configuration/users", "users-title");
+pub(super) const ADMIN: (&str, &str) = ("/configuration/users/admin", "admin-name");
+pub(super) const SECURITY: (&str, &str) = ("/configuration/users/admin/security", "security-title");
 const PASSWORD: (&str, &str) = ("/configuration/users/admin/password", "change-title");
 
 impl<'a> Visit<'a> {
     pub(super) fn overview(&self, query: &Form) -> Response {
-        let emails = self.emails();
         let verdict = match self.seen.reset_by_email {
-            ResetByEmail::Offered if self.seen.email_confirmed => "recovery-yes",
+            ResetByEmail::Offered if self.seen.emails_confirmed.contains(&true) => "recovery-yes",
             ResetByEmail::Offered => "recovery-doubt",
             ResetByEmail::NoEmail | ResetByEmail::NotActive => "recovery-no-email",
             ResetByEmail::NoIdentity => "recovery-no-identity",
@@ -38,12 +39,15 @@ impl<'a> Visit<'a> {
             _ => "recovery-pending-both",
         };
         let mut notices = self.done(query);
-        notices.extend(self.warnings(&emails));
+        notices.extend(self.warnings());
+        let with_state =
+            |(email, confirmed): (&String, &bool)| format!("{email} ({})", self.state_of(*confirmed));
+        let states: Vec<_> =
+            self.seen.masked_emails.iter().zip(&self.seen.emails_confirmed).map(with_state).collect();
         draw(&views::Overview {
             p: self.frame("overview-title").telling(notices),
             verdict: self.say(verdict),
-            emails: &emails,
-            confirmed: self.seen.email_confirmed,
+            emails: words::listed(&self.ctx.catalogue, "and", &states),
             pending: self.say(pending),
             links: vec![self.link(USERS, "users-hint"), self.link(PLATFORM, "platform-hint")],
         })
@@ -66,13 +70,17 @@ impl<'a> Visit<'a> {
         }]
     }
 
+    fn state_of(&self, confirmed: bool) -> String {
+        self.say(if confirmed { "email-confirmed" } else { "email-unconfirmed" })
+    }
+
     /// What the owner should look at.
-    fn warnings(&self, emails: &str) -> Vec<Notice> {
-        let warn = |title: &str, line: String, link: Option<&str>| Notice {
+    fn warnings(&self) -> Vec<Notice> {
+        let warn = |title: &str, line: String, link: Option<(&'static str, &str)>| Notice {
             kind: Kind::Warn,
             heading: self.say(title),
             lines: vec![line],
-            link: link.map(|key| (SECURITY.0, self.say(key))),
+            link: link.map(|(path, key)| (path, self.say(key))),
             live: false,
         };
         let mut warnings = self.other_software();
@@ -80,12 +88,22 @@ impl<'a> Visit<'a> {
             warnings.push(warn("warn-pending", self.say("warn-pending-text"), None));
         }
         if self.seen.masked_emails.is_empty() {
-            warnings.push(warn("warn-no-email", self.say("warn-no-email-text"), Some("warn-no-email-link")));
-        } else if !self.seen.email_confirmed {
+            let link = Some((SECURITY.0, "warn-no-email-link"));
+            warnings.push(warn("warn-no-email", self.say("warn-no-email-text"), link));
+        } else if self.can_confirm() {
+            let emails = self.seen.masked_emails.iter().zip(&self.seen.emails_confirmed);
+            let unconfirmed: Vec<_> =
+                emails.filter(|(_, confirmed)| !**confirmed).map(|(email, _)| email.clone()).collect();
+            let emails = words::listed(&self.ctx.catalogue, "and", &unconfirmed);
             let text = self.ctx.catalogue.say_with("warn-unconfirmed-text", &[("emails", emails.into())]);
-            warnings.push(warn("warn-unconfirmed", text, Some("warn-unconfirmed-link")));
+            warnings.push(warn("warn-unconfirmed", text, Some((CONFIRM.0, "warn-unconfirmed-link"))));
         }
         warnings
+    }
+
+    /// Whether there is an address to confirm, and a recovery service that could mail the code.
+    fn can_confirm(&self) -> bool {
+        self.seen.emails_confirmed.contains(&false) && self.seen.reset_by_email != ResetByEmail::NoIdentity
     }
 
     pub(super) fn users(&self) -> Response {
@@ -104,64 +122,82 @@ impl<'a> Visit<'a> {
     }
 
     /// The session of someone who is signed in.
-    fn session(&self) -> Result<SessionToken, Refusal> {
+    pub(super) fn session(&self) -> Result<SessionToken, Refusal> {
         self.caller.session.clone().ok_or(Refusal::NotSignedIn)
     }
 
-    /// The primary reserved email in full, empty if there is none.
-    async fn reserved_email(&self) -> Result<String, Refusal> {
+    /// The reserved emails in full, empty if there is none.
+    async fn reserved_emails(&self) -> Result<[String; 2], Refusal> {
         match self.ask(Request::ReservedEmails { session: self.session()? }).await? {
-            Reply::ReservedEmails(emails) => {
-                Ok(emails.first().map(|email| email.address.as_str().to_owned()).unwrap_or_default())
-            }
+            Reply::ReservedEmails(emails) => Ok([Which::Primary, Which::Second].map(|which| {
+                emails.get(which.index()).map(|email| email.address.as_str().to_owned()).unwrap_or_default()
+            })),
             _ => Err(Refusal::Unavailable),
         }
     }
 
     pub(super) async fn security_page(&self, query: &Form) -> Result<Response, Refusal> {
-        let email = self.reserved_email().await?;
-        Ok(self.security_with(query, &email, Wrong::nothing()))
+        let emails = self.reserved_emails().await?;
+        Ok(self.security_with(query, &emails, Wrong::nothing()))
     }
 
-    fn security_with(&self, query: &Form, email: &str, wrong: Wrong) -> Response {
-        let stored = !self.seen.masked_emails.is_empty();
+    fn security_with(&self, query: &Form, [email, second]: &[String; 2], wrong: Wrong) -> Response {
+        let state = |&confirmed: &bool| views::EmailState {
+            text: self.state_of(confirmed),
+            can_confirm: !confirmed && self.can_confirm(),
+        };
+        let states = self.seen.emails_confirmed.iter().map(state).collect();
         wrong.answer(|errors| {
             let way = [CONFIGURATION, USERS, ADMIN, SECURITY];
             let p = self.frame(SECURITY.1).at(&way).wrong(errors).telling(self.done(query));
-            draw(&views::Security { p, email, stored })
+            draw(&views::Security { p, email, second, states })
         })
     }
 
     pub(super) async fn security(&self, form: &Form) -> Result<Response, Refusal> {
-        let typed = form.text("email");
+        let (which, field, password) = match form.text("which") {
+            "second" => (Which::Second, "second", "second-current"),
+            _ => (Which::Primary, "email", "current"),
+        };
         let remove = form.text("do") == "remove";
+        let typed = if remove { None } else { Some(form.text(field)) };
         let (mut fields, mut email) = (vec![], None);
-        if !remove {
-            match Address::parse(typed) {
-                Ok(address) => email = Some(address),
-                Err(error) => {
-                    let text = words::address(&self.ctx.catalogue, error, "error-email-empty-save");
-                    fields.push(FieldError { field: "email", text });
+        match typed.map(Address::parse) {
+            None => {}
+            Some(Ok(address)) => email = Some(address),
+            Some(Err(error)) => {
+                let text = words::address(&self.ctx.catalogue, error, "error-email-empty-save");
+                fields.push(FieldError { field, text });
+            }
+        }
+        if form.text(password).is_empty() {
+            fields.push(FieldError { field: password, text: self.say("error-password-empty") });
+        }
+        let wrong = if fields.is_empty() {
+            let (session, current) = (self.session()?, form.password(password));
+            match self.ask(Request::SetReservedEmail { session, current, which, email }).await {
+                Ok(Reply::ReservedEmailSet) => {
+                    let done = match (which, remove) {
+                        (_, false) => "saved",
+                        (Which::Second, true) => "removed-second",
+                        (Which::Primary, true) => "removed",
+                    };
+                    return Ok(self.go(&format!("{}?done={done}", SECURITY.0)));
                 }
+                Ok(_) => return Err(Refusal::Unavailable),
+                Err(refusal @ Refusal::NotSignedIn) => return Err(refusal),
+                Err(refusal @ Refusal::SameEmail) => self.wrong(refusal, Some(field)),
+                Err(refusal) => self.wrong_with_password(refusal, Some(password)),
             }
+        } else {
+            self.check(fields)
+        };
+        // What was typed stays in its field.
+        let mut emails = self.reserved_emails().await?;
+        if let Some(typed) = typed {
+            emails[which.index()] = typed.to_owned();
         }
-        if form.text("current").is_empty() {
-            fields.push(FieldError { field: "current", text: self.say("error-password-empty") });
-        }
-        if !fields.is_empty() {
-            return Ok(self.security_with(&Form::default(), typed, self.check(fields)));
-        }
-        let (session, current) = (self.session()?, form.password("current"));
-        match self.ask(Request::SetReservedEmail { session, current, email }).await {
-            Ok(Reply::ReservedEmailSet) if remove => Ok(self.go(&format!("{}?done=removed", SECURITY.0))),
-            Ok(Reply::ReservedEmailSet) => Ok(self.go(&format!("{}?done=saved", SECURITY.0))),
-            Ok(_) => Err(Refusal::Unavailable),
-            Err(refusal @ Refusal::NotSignedIn) => Err(refusal),
-            Err(refusal) => {
-                let wrong = self.wrong_with_password(refusal, Some("current"));
-                Ok(self.security_with(&Form::default(), typed, wrong))
-            }
-        }
+        Ok(self.security_with(&Form::default(), &emails, wrong))
     }
 
     pub(super) fn change_password_page(&self) -> Response {
@@ -201,6 +237,8 @@ impl<'a> Visit<'a> {
         let notice = |kind, heading, lines| vec![Notice { kind, heading, lines, link: None, live: true }];
         let tell = |kind, title: &str, lines: Vec<String>| notice(kind, self.say(title), lines);
         let with_email = |key: &str| self.ctx.catalogue.say_with(key, &[("email", emails.as_str().into())]);
+        let or = words::listed(&self.ctx.catalogue, "or", &self.seen.masked_emails);
+        let saved = self.ctx.catalogue.say_with("security-saved-text", &[("email", or.into())]);
         match query.text("done") {
             "activated" if emails.is_empty() => {
                 tell(Kind::Success, "activation-done", vec![self.say("activation-done-no-email")])
@@ -214,7 +252,18 @@ impl<'a> Visit<'a> {
                 tell(Kind::Success, "activation-done", vec![with_email(key)])
             }
             "saved" if !emails.is_empty() => {
-                tell(Kind::Success, "security-saved", vec![with_email("security-saved-text")])
+                let mut notices = tell(Kind::Success, "security-saved", vec![saved.clone()]);
+                if self.can_confirm() {
+                    let link = (CONFIRM.0, self.say("warn-unconfirmed-link"));
+                    notices[0].link = Some(link);
+                    notices[0].lines.push(self.say("security-saved-confirm"));
+                }
+                notices
+            }
+            "confirmed" => tell(Kind::Success, "confirm-done", vec![self.say("confirm-done-text")]),
+            "removed-second" => tell(Kind::Success, "security-removed-second", vec![saved.clone()]),
+            "removed" if !emails.is_empty() => {
+                tell(Kind::Success, "security-removed", vec![with_email("security-removed-first-text")])
             }
             "removed" if emails.is_empty() => {
                 tell(Kind::Success, "security-removed", vec![self.say("security-removed-text")])

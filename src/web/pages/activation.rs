@@ -32,6 +32,11 @@ impl<'a> Visit<'a> {
             match Address::parse(typed) {
                 Ok(address) => email = Some(address),
                 Err(error) => {
+                    let weak = self.ctx.weakness(form.text("password")).filter(|_| fields.is_empty());
+                    if let Some(weak) = weak {
+                        let text = self.problem(Refusal::WeakPassword(weak)).detail;
+                        fields.push(FieldError { field: "password", text });
+                    }
                     let text = words::address(&self.ctx.catalogue, error, "error-email-empty");
                     fields.push(FieldError { field: "email", text });
                 }
@@ -70,7 +75,7 @@ impl<'a> Visit<'a> {
         };
         let (emails, why_not) = match fault {
             Some(fault) => (String::new(), Problem::of(&fault, &self.ctx.catalogue).title),
-            None => (self.emails(), String::new()),
+            None => (words::listed(&self.ctx.catalogue, "or", &self.seen.masked_emails), String::new()),
         };
         wrong.answer(|errors| {
             let notices = self.done(query);

@@ -1,8 +1,12 @@
 //! The wizard for a forgotten password: 1 Verify Identification, 2 Set New Password, 3 Complete.
 
-use super::{Visit, Wrong, draw, frame::FieldError, views, words};
+use super::{
+    Visit, Wrong, draw,
+    frame::{FieldError, Frame},
+    views, words,
+};
 use crate::{
-    recovery::{ChallengeView, Ended, Refusal, Reply, Request},
+    recovery::{ChallengeView, Ended, Refusal, Reply, Request, Which},
     web::{Form, Response, cookies::Cookie, respond},
 };
 use latchkey_protocol::Code;
@@ -17,10 +21,14 @@ impl<'a> Visit<'a> {
 
     async fn forgot_with(&self, wrong: Wrong) -> Response {
         let live = self.challenge().await.is_ok();
-        let emails = self.emails();
+        let emails = words::listed(&self.ctx.catalogue, "or", &self.seen.masked_emails);
+        let both = match self.seen.masked_emails.as_slice() {
+            [primary, second] => Some((primary.as_str(), second.as_str())),
+            _ => None,
+        };
         wrong.answer(|errors| {
             let p = self.frame("forgot-title").wrong(errors);
-            draw(&views::Forgot { p, emails: &emails, live })
+            draw(&views::Forgot { p, emails: &emails, both, live })
         })
     }
 
@@ -35,7 +43,7 @@ impl<'a> Visit<'a> {
         if !fields.is_empty() {
             return Ok(self.forgot_with(self.check(fields)).await);
         }
-        match self.ask(Request::BeginReset { renew: false }).await {
+        match self.ask(Request::BeginReset { renew: false, to: chosen(form) }).await {
             Ok(Reply::Challenge(_)) => Ok(self.go("/forgot/code")),
             Ok(_) => Err(Refusal::Unavailable),
             Err(refusal) if may_be_repeated(refusal) => Ok(self.forgot_with(self.wrong(refusal, None)).await),
@@ -60,9 +68,22 @@ impl<'a> Visit<'a> {
     }
 
     fn code_with(&self, query: &Form, view: &ChallengeView, wrong: Wrong) -> Response {
+        let p = self.frame("forgot-title");
+        self.challenge_with(p, &views::RESET, query, view, wrong)
+    }
+
+    /// A live challenge of either aim, with its QR code and the field for its code.
+    pub(super) fn challenge_with(
+        &self,
+        p: Frame<'_>,
+        at: &'static views::ChallengeAt,
+        query: &Form,
+        view: &ChallengeView,
+        wrong: Wrong,
+    ) -> Response {
         let catalogue = &self.ctx.catalogue;
         let (tag, host) = (view.tag.to_string(), view.link.host.as_str());
-        let emails = words::listed(catalogue, &view.masked_emails);
+        let emails = words::listed(catalogue, "and", &view.masked_emails);
         let (sent, can_send) = self.sending(view);
         let mut notices = self.done(query);
         notices.extend(self.not_sent(query));
@@ -71,7 +92,9 @@ impl<'a> Visit<'a> {
         };
         wrong.answer(|errors| {
             draw(&views::Challenge {
-                p: self.frame("forgot-title").wrong(errors).telling(notices),
+                p: p.wrong(errors).telling(notices),
+                at,
+                to: if view.to == Which::Second { "second" } else { "primary" },
                 host,
                 link: view.link.to_string(),
                 next_check: with_tag("next-check", "host", host),
@@ -113,7 +136,7 @@ impl<'a> Visit<'a> {
     }
 
     pub(super) async fn renew(&self) -> Result<Response, Refusal> {
-        match self.ask(Request::BeginReset { renew: true }).await {
+        match self.ask(Request::BeginReset { renew: true, to: None }).await {
             Ok(Reply::Challenge(_)) => Ok(self.go("/forgot/code?done=renewed")),
             Ok(_) => Err(Refusal::Unavailable),
             Err(refusal) if may_be_repeated(refusal) => {
@@ -186,8 +209,17 @@ impl<'a> Visit<'a> {
     }
 }
 
+/// Which of two addresses was chosen.
+pub(super) fn chosen(form: &Form) -> Option<Which> {
+    match form.text("to") {
+        "primary" => Some(Which::Primary),
+        "second" => Some(Which::Second),
+        _ => None,
+    }
+}
+
 /// Whether the same form may succeed a little later.
-fn may_be_repeated(refusal: Refusal) -> bool {
+pub(super) fn may_be_repeated(refusal: Refusal) -> bool {
     matches!(
         refusal,
         Refusal::Throttled { .. }

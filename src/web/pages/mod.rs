@@ -7,6 +7,7 @@
 mod account;
 mod activation;
 mod assets;
+mod confirm;
 mod forgot;
 mod frame;
 mod platform;
@@ -115,6 +116,10 @@ impl<'a> Visit<'a> {
             (Page::Admin, _) => Ok(self.admin(form)),
             (Page::AccountSecurity, false) => self.security_page(form).await,
             (Page::AccountSecurity, true) => self.security(form).await,
+            (Page::Confirm, false) => self.confirm_page(form).await,
+            (Page::Confirm, true) => self.confirm(form).await,
+            (Page::ConfirmBegin, _) => self.confirm_begin(form).await,
+            (Page::ConfirmSend, _) => self.confirm_send().await,
             (Page::Platform, false) => self.platform_page(form).await,
             (Page::Platform, true) => self.platform_set(form).await,
             (Page::ChangePassword, false) => Ok(self.change_password_page()),
@@ -153,7 +158,7 @@ impl<'a> Visit<'a> {
 
     /// The reserved emails, masked, as a person lists them.
     fn emails(&self) -> String {
-        words::listed(&self.ctx.catalogue, &self.seen.masked_emails)
+        words::listed(&self.ctx.catalogue, "and", &self.seen.masked_emails)
     }
 
     fn chars_min(&self) -> usize {

@@ -41,7 +41,7 @@ impl<'a> Visit<'a> {
         wrong: Wrong,
     ) -> Response {
         let status = self.ctx.link.status();
-        let Seconds { heard_ago_s, next_try_in_s } = Seconds::of(&status);
+        let Seconds { heard_ago_s, next_try_in_s } = Seconds::of(&status, (self.ctx.uptime_ms)());
         let code = settings.verification_code.as_ref().map(|code| code.as_str()).unwrap_or_default();
         let ago = |ago_s| {
             let wait = waiting(&self.ctx.catalogue, ago_s);
@@ -100,23 +100,33 @@ impl<'a> Visit<'a> {
             Reply::Challenge(view) => view,
             _ => return Err(Refusal::Unavailable),
         };
-        match platform::send(self.ctx, &view).await {
-            Ok(_) => Ok(self.go("/forgot/code")),
+        self.send(&view, "/forgot/code").await
+    }
+
+    /// Hands a challenge to the cloud, and leads back to its page.
+    pub(super) async fn send(&self, view: &ChallengeView, back: &str) -> Result<Response, Refusal> {
+        match platform::send(self.ctx, view).await {
+            Ok(_) => Ok(self.go(back)),
             Err(Fault::Heart(refusal)) => Err(refusal),
             Err(fault) => {
                 let done = match fault {
                     Fault::NotSent(NotSent::Rejected { .. }) => "refused",
                     _ => "offline",
                 };
-                Ok(self.go(&format!("/forgot/code?done=send-{done}")))
+                Ok(self.go(&format!("{back}?done=send-{done}")))
             }
         }
+    }
+
+    /// Whether the recorder can send a code by itself.
+    pub(super) fn is_online(&self) -> bool {
+        self.ctx.link.status().state == State::Online
     }
 
     /// What to say of a code that this recorder has sent by itself, and whether it can (again).
     pub(super) fn sending(&self, view: &ChallengeView) -> (Option<String>, bool) {
         let sent = self.ctx.link.mail_of(&view.link.sealed);
-        let online = self.ctx.link.status().state == State::Online;
+        let online = self.is_online();
         let failed = |sent: &Sent| matches!(sent.mail.state, MailState::Bounced | MailState::Failed);
         (sent.map(|sent| self.say(mail_key(sent))), online && sent.is_none_or(|sent| failed(&sent)))
     }

@@ -32,8 +32,8 @@ pub(super) struct Overview<'a> {
     pub(super) p: Frame<'a>,
     /// Whether the owner can still be recovered.
     pub(super) verdict: String,
-    pub(super) emails: &'a str,
-    pub(super) confirmed: bool,
+    /// Each reserved email with whether it is confirmed; empty without any.
+    pub(super) emails: String,
     /// Codes under way.
     pub(super) pending: String,
     pub(super) links: Vec<Link>,
@@ -53,8 +53,29 @@ pub(super) struct Links<'a> {
 pub(super) struct Security<'a> {
     pub(super) p: Frame<'a>,
     pub(super) email: &'a str,
-    /// Whether there is an address that can be removed.
-    pub(super) stored: bool,
+    pub(super) second: &'a str,
+    /// The state of each address that is stored and can be removed.
+    pub(super) states: Vec<EmailState>,
+}
+
+/// What is known of a reserved email.
+pub(super) struct EmailState {
+    /// In words.
+    pub(super) text: String,
+    /// Whether it can be confirmed now.
+    pub(super) can_confirm: bool,
+}
+
+/// A reserved email that nobody has shown to be theirs.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub(super) struct Confirm<'a> {
+    pub(super) p: Frame<'a>,
+    /// Which one, as a form says it.
+    pub(super) to: &'static str,
+    pub(super) lead: String,
+    /// Whether the recorder can send the code by itself now.
+    pub(super) can_send: bool,
 }
 
 /// Another password in the place of a known one.
@@ -91,15 +112,63 @@ pub(super) struct Platform<'a> {
 pub(super) struct Forgot<'a> {
     pub(super) p: Frame<'a>,
     pub(super) emails: &'a str,
+    /// Two addresses to choose from.
+    pub(super) both: Option<(&'a str, &'a str)>,
     /// Whether a QR code was already made and still works.
     pub(super) live: bool,
 }
 
-/// Step 1: the QR code and the code's entry.
+/// Where a challenge's page is, and what it is called there.
+pub(super) struct ChallengeAt {
+    /// Whether it is the wizard's, whose progress is shown.
+    pub(super) is_reset: bool,
+    /// Takes the code.
+    pub(super) code: &'static str,
+    pub(super) send: &'static str,
+    pub(super) renew: &'static str,
+    pub(super) svg: &'static str,
+    pub(super) png: &'static str,
+    /// Where to go without it.
+    pub(super) back: &'static str,
+    /// The keys of the words on the button and the way back.
+    pub(super) submit: &'static str,
+    pub(super) back_key: &'static str,
+}
+
+/// The wizard's.
+pub(super) const RESET: ChallengeAt = ChallengeAt {
+    is_reset: true,
+    code: "/forgot/code",
+    send: "/forgot/send",
+    renew: "/forgot/renew",
+    svg: "/api/v1/reset/challenge/qr.svg",
+    png: "/forgot/qr.png",
+    back: "/",
+    submit: "code-submit",
+    back_key: "back-to-sign-in",
+};
+
+/// The one that confirms a reserved email.
+pub(super) const CONFIRM: ChallengeAt = ChallengeAt {
+    is_reset: false,
+    code: "/configuration/users/admin/security/confirm",
+    send: "/configuration/users/admin/security/confirm/send",
+    renew: "/configuration/users/admin/security/confirm/begin",
+    svg: "/api/v1/admin/reserved-email/confirmation/qr.svg",
+    png: "/api/v1/admin/reserved-email/confirmation/qr.png",
+    back: "/configuration/users/admin/security",
+    submit: "confirm-submit",
+    back_key: "security-title",
+};
+
+/// The QR code and the code's entry: step 1 of the wizard, or a reserved email that is to be confirmed.
 #[derive(Template)]
 #[template(path = "challenge.html")]
 pub(super) struct Challenge<'a> {
     pub(super) p: Frame<'a>,
+    pub(super) at: &'static ChallengeAt,
+    /// Which address it goes to, as a form says it.
+    pub(super) to: &'static str,
     pub(super) tag: String,
     pub(super) host: &'a str,
     /// What the QR code holds, for a person who reads this on the phone itself.

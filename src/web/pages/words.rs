@@ -41,13 +41,13 @@ pub(super) fn moment(unix_s: i64) -> Option<String> {
     Some(format!("{year}-{:02}-{day:02} {:02}:{:02} UTC", u8::from(month), at.hour(), at.minute()))
 }
 
-/// Masked addresses as a person lists them.
-pub(super) fn listed(catalogue: &Catalogue, emails: &[String]) -> String {
+/// Masked addresses as a person lists them, with the word of this key between them.
+pub(super) fn listed(catalogue: &Catalogue, key: &str, emails: &[String]) -> String {
     match emails {
         [] => String::new(),
         [one] => one.clone(),
         [first, second, ..] => {
-            catalogue.say_with("and", &[("first", first.as_str().into()), ("second", second.as_str().into())])
+            catalogue.say_with(key, &[("first", first.as_str().into()), ("second", second.as_str().into())])
         }
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    const EVERY: [Refusal; 31] = [
+    const EVERY: [Refusal; 34] = [
         Refusal::NotActive,
         Refusal::AlreadyActive,
         Refusal::RecordDamaged,
@@ -169,6 +169,8 @@ mod tests {
         Refusal::WeakPassword(WeakPassword::Common),
         Refusal::WeakPassword(WeakPassword::ControlCharacter),
         Refusal::NoEmail,
+        Refusal::NoSuchEmail,
+        Refusal::SameEmail,
         Refusal::NoIdentity,
         Refusal::SwitchedOff,
         Refusal::NoChallenge(Ended::NeverAsked),
@@ -178,6 +180,7 @@ mod tests {
         Refusal::NoChallenge(Ended::PasswordChanged),
         Refusal::NoChallenge(Ended::TooManyTries),
         Refusal::NoChallenge(Ended::Renewed),
+        Refusal::NoChallenge(Ended::Confirmed),
         Refusal::NoChallenge(Ended::Lost),
         Refusal::WrongCode { tries_left: 4 },
         Refusal::WrongCode { tries_left: 0 },
