@@ -121,9 +121,9 @@ struct PendingFile {
     id: ChallengeId,
     door: Door,
     /// Left out in files of versions that knew only resets to the one address.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     aim: Aim,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     to: Which,
     life: Life,
     code_salt: Zeroizing<String>,
@@ -134,6 +134,10 @@ struct PendingFile {
     password_epoch: u32,
     email_epoch: u32,
     tries_left: u32,
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl From<&Pending> for PendingFile {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod failing_disk;
+mod records;
 
 use super::{Change, Files, Finding, Store, disk::RealDisk, format};
 use crate::recovery::{
@@ -68,6 +69,18 @@ fn erase(door: Door) -> Change {
     Change::ErasePending(reset(door))
 }
 
+const CONFIRMING: Place = Place { door: Door::Lan, aim: Aim::Confirm };
+
+fn confirming(tries_left: u32) -> Change {
+    let mut pending = pending(Door::Lan, tries_left);
+    (pending.aim, pending.to) = (Aim::Confirm, Which::Second);
+    Change::WritePending(Box::new(pending))
+}
+
+fn erase_confirming() -> Change {
+    Change::ErasePending(CONFIRMING)
+}
+
 /// A name, what is stored before, and the changes of one step.
 struct Action {
     name: &'static str,
@@ -85,6 +98,8 @@ fn actions() -> Vec<Action> {
         action("charge of failed sign-ins", vec![commit(1)], vec![commit(2)]),
         action("begin of a reset", vec![commit(1)], vec![commit(2), write(Door::Lan, 5)]),
         action("new QR", live(), vec![commit(2), write(Door::Lan, 4)]),
+        action("begin of a confirmation", live(), vec![commit(2), confirming(5)]),
+        action("confirmed", vec![commit(1), confirming(5)], vec![commit(2), erase_confirming()]),
         action("charge of a try", live(), vec![write(Door::Console, 4)]),
         action("end of a challenge", live(), vec![erase(Door::Lan)]),
         action("change of the email", live(), vec![commit(2), erase(Door::Console), erase(Door::Lan)]),
@@ -454,15 +469,4 @@ fn on_the_real_filesystem() {
     assert_eq!(fs::read(flash.join("account.a")).unwrap(), fs::read(flash.join("account.b")).unwrap());
     fs::remove_dir_all(&flash).unwrap();
     fs::remove_dir_all(&runtime).unwrap();
-}
-
-#[test]
-fn a_record_of_a_version_that_knew_no_hooks_is_read_and_one_that_owes_none_is_for_it() {
-    let owes = Record { hooks_owed: true, ..record(1) };
-    for (record, is_told) in [(record(1), false), (owes, true)] {
-        let bytes = format::encode_record(7, Some(&record)).unwrap();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        assert_eq!(text.contains("hooks_owed"), is_told, "{text}");
-        assert_eq!(format::decode_record(&bytes), Ok((7, Some(record))));
-    }
 }

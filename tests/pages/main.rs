@@ -190,8 +190,10 @@ async fn keep(pictures: &[Picture]) {
         std::fs::write(folder.join(format!("{}.html", picture.name)), &picture.html).unwrap();
         if let Some(link) = picture.html.split("href=\"").find(|part| part.starts_with("https://recover")) {
             let link = latchkey_protocol::QrLink::parse(link.split('"').next().unwrap()).unwrap();
-            std::fs::create_dir_all(folder.join("api/v1/reset/challenge")).unwrap();
-            std::fs::write(folder.join("api/v1/reset/challenge/qr.svg"), latchkey::qr::svg(&link)).unwrap();
+            for path in ["api/v1/reset/challenge", "api/v1/admin/reserved-email/confirmation"] {
+                std::fs::create_dir_all(folder.join(path)).unwrap();
+                std::fs::write(folder.join(path).join("qr.svg"), latchkey::qr::svg(&link)).unwrap();
+            }
         }
         for part in picture.html.split("/assets/").skip(1) {
             let name = part.split('"').next().unwrap();

@@ -38,6 +38,6 @@ mail-tag-compare = { $tag } (the recorder shows the same four characters)
 mail-not-you-code = Not you? Do nothing. Without this code nobody can reset the password. Never read it out or send it to anyone: nobody who is entitled to help you will ask for it.
 mail-not-you-confirm = Not you? Do nothing. Without this code the address stays unconfirmed. Never read it out or send it to anyone.
 mail-not-you-requested = Not you? Do nothing, and give the code to nobody. Without it nobody can reset the password.
-mail-not-you-completed = Not you? Someone with access to this mailbox and to the recorder's network or screen has done it. Change the password of this mailbox, then reset the recorder's password again at its own screen.
+mail-not-you-completed = Not you? Someone who can read a reserved mailbox of the recorder, and who reaches its network or screen, has done it. Change the password of that mailbox, then reset the recorder's password again at its own screen.
 mail-not-you-address = Not you? The password is needed for that change, so somebody knows it. Sign in at the recorder, change the password and set the reserved email again.
 mail-footer = This mail was sent automatically because the recorder asked for it. It has no links and asks you for nothing. Replies are not read.
