@@ -39,7 +39,7 @@ class Refusals(InAWorld):
         other.open(f"{self.world.recorder.address}configuration/users/admin/security")
         other.type("#email", "someone.else@example.org")
         other.type("#current", PASSWORD)
-        other.follow("button[value=save]")
+        other.follow("form:has(#email) button[value=save]")
         self.type_code(self.desktop, code)
         self.desktop.must_say("no longer works", "The reserved email was changed")
         self.desktop.look("refused")
