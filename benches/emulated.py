@@ -30,6 +30,7 @@ from packages import Archive  # noqa: E402
 from world import TOP, Trouble, run  # noqa: E402
 
 BOARD = "qemu-armv7"
+PACKAGES = TOP / "scripts/bench-packages.txt"
 # The daemon's threads for slow work end when they had none for ten seconds.
 REST_S = 15
 CHALLENGES = 5
@@ -249,7 +250,7 @@ def make_peers(image: Image, folder: Path, log: Path) -> tuple[Path, dict[str, i
     global PEM
     system, content = folder / "peers.system", folder / "peers"
     (content / "lib").mkdir(parents=True)
-    for package in Archive(image.folder).fetch(TOP / "scripts/bench-packages.txt"):
+    for package in Archive(image.folder).fetch(PACKAGES):
         run("dpkg-deb", "-x", package, system, log=log)
     sizes: dict[str, int] = {}
     wanted = [(system / path, content / Path(path).name) for paths in PEERS.values() for path in paths]
@@ -282,12 +283,16 @@ def make_peers(image: Image, folder: Path, log: Path) -> tuple[Path, dict[str, i
 def main():
     """Measures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--program", type=Path, required=True)
-    parser.add_argument("--programs", type=Path, required=True)
-    parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dir", type=Path, required=True, help="where the board's image is, and what was downloaded")
+    parser.add_argument("--fetch", action="store_true", help="only download what is compared with")
+    parser.add_argument("--program", type=Path)
+    parser.add_argument("--programs", type=Path)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--idle-s", type=int, default=300, help="how long to watch them idle")
     options = parser.parse_args()
+    if options.fetch:
+        Archive(options.dir.resolve()).fetch(PACKAGES)
+        return
     program, programs = options.program.resolve(), options.programs.resolve()
     image = Image(options.dir.resolve(), program)
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as name:

@@ -81,16 +81,19 @@ class Cuts:
                     early += 1
                     self.medium.arm(dice.randint(1, max(1, boot_events)))
                     self.emulator.start()
-                    # It may be up before the cut: then the cut comes while the account is changed.
+                    # It may be up before the cut: then the cut comes while the account is changed, as any other. Not
+                    # while we sign in: a sign-in is charged beforehand, and some that are cut off make us wait long.
                     if not self.emulator.wait_for(READY, unless=self.medium.lost.is_set):
                         continue
+                    self.medium.disarm()
                 else:
+                    before = self.medium.events
                     self.emulator.power_on()
+                    boot_events = self.medium.events - before
                 repaired += any("repaired from the other copy" in line for line in self.emulator.lines)
                 if not self.look():
                     continue
-                if self.medium.cut_at is None:
-                    self.medium.arm(dice.randint(1, 2 * change_events))
+                self.medium.arm(dice.randint(1, 2 * change_events))
             fates = ", ".join(f"{count} {fate}" for fate, count in sorted(self.medium.fates.items()))
             tell(
                 f"{cuts} power cuts on {'UBIFS' if self.kind == 'flash' else 'ext4'} while the account was "

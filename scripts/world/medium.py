@@ -38,6 +38,10 @@ class Medium:
         """The power goes at the write or flush so many from now."""
         self.cut_at = self.events + after
 
+    def disarm(self):
+        """The power stays, unless it is gone already."""
+        self.cut_at = None
+
     def count(self) -> bool:
         """Counts an event; whether it is the one at which the power goes."""
         if self.lost.is_set():
