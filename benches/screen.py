@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts" / "world"))
 
+from boards import Board, Counter  # noqa: E402
 from board_world import BoardRecorder, BoardWorld  # noqa: E402
 from image import Image, make_data  # noqa: E402
 from networks import make_networks  # noqa: E402
@@ -100,6 +102,18 @@ def starts(board) -> list[int]:
     return found
 
 
+def start_instructions(panel: Path, folder: Path) -> int | None:
+    """Instructions from its start to its first picture and its end, without a display: the same on every machine,
+    however busy. None where QEMU cannot count them."""
+    counter = Counter(Board("qemu-armv7", panel), folder)
+    if not counter.command:
+        return None
+    before = counter.at_rest()
+    command = [*counter.command, panel, "script", "--size", "1024x768"]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    return counter.at_rest() - before
+
+
 def measure(folder: Path, image: Image, programs: Path, size: str) -> dict:
     """One size."""
     place = folder / size
@@ -147,6 +161,8 @@ def table(figures: dict):
               f"{found['idle_percent']['sign-in']:.2f} % with one")
         print(f"    pointer              {middle / 1000:.1f} ms in the middle, {most / 1000:.1f} at most: "
               f"{middle / REFRESH_US:.2f} and {most / REFRESH_US:.2f} frames of 60 a second")
+    if figures["start_instructions"]:
+        print(f"\n  start                {figures['start_instructions'] / 1e6:.1f} million instructions to the first picture")
     print(f"\n  program              {figures['program_bytes'] / 1024:.0f} KiB with its typefaces")
 
 
@@ -163,6 +179,7 @@ def main() -> int:
     panel = options.built.resolve() / "latchkey-panel"
     image = Image(options.dir.resolve(), options.built.resolve() / "latchkeyd", panel)
     figures: dict = {"program_bytes": panel.stat().st_size, "sizes": {}}
+    figures["start_instructions"] = start_instructions(panel, folder)
     try:
         make_networks(folder / "commands.log")
         for size in options.size or SIZES:

@@ -16,7 +16,7 @@ from machine import Machine
 from networks import make_networks
 from screen import BoardScreen, ScriptedScreen
 from screen_check import BoardScreenCheck, ScreenCheck
-from world import Trouble, World
+from world import TOP, Trouble, World
 
 SIZES = ("1024x768", "800x480", "1920x1080")
 BOARD_SIZES = ("800x480", "1920x1080")
@@ -65,7 +65,7 @@ def scripted(folder: Path, programs: Path, pictures: Path, size: str):
 def screen_machine(folder: Path, data: Path, width: int, height: int, card: str = "virtio") -> Machine:
     """The emulated board with a display of this size, a keyboard, a pointer, and USB. The card `cirrus` is an old one
     of 16 bits a pixel, whose size is its own."""
-    display = f"virtio-gpu-pci,xres={width},yres={height}" if card == "virtio" else "cirrus-vga"
+    display = f"virtio-gpu-pci,xres={width},yres={height}" if card == "virtio" else "cirrus-vga,romfile="
     devices = (display, "virtio-keyboard-pci", "virtio-tablet-pci", "qemu-xhci")
     arguments = tuple(word for device in devices for word in ("-device", device))
     return Machine(folder, disk=str(data), words=("latchkey.screen", "latchkey.tell"), arguments=arguments)
@@ -115,7 +115,7 @@ def main() -> int:
     parser.add_argument("--size", action="append")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="latchkey-screen-"))
-    pictures = (options.pictures or folder / "pictures").resolve()
+    pictures = (options.pictures or TOP / "target/screenshots").resolve()
     programs = options.programs.resolve()
     try:
         if options.what == "scripted":

@@ -27,8 +27,12 @@ pub struct Devices {
 struct Opened {
     path: PathBuf,
     device: Device,
-    /// Least and most of both axes.
-    axes: Option<[(f32, f32); 2]>,
+    held: Held,
+}
+
+/// What came since the last end of what belongs together.
+#[derive(Default)]
+struct Held {
     moved: bool,
     pressed: Option<bool>,
 }
@@ -102,49 +106,71 @@ impl Devices {
         let Some(opened) = self.open.get_mut(index) else { return Ok(()) };
         let events = opened.device.read()?;
         self.since_us = self.since_us.into_iter().chain(opened.device.since_us).min();
-        let axis = |value: i32, (least, most): (f32, f32), side: f32| {
+        let (axes, is_touch) = (opened.device.axes, opened.device.is_touch);
+        let mut held = std::mem::take(&mut opened.held);
+        for event in events {
+            self.take(event, axes, is_touch, &mut held, layout, scale, inputs);
+        }
+        if let Some(opened) = self.open.get_mut(index) {
+            opened.held = held;
+        }
+        Ok(())
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what the device is, what it holds back, and how it is read"
+    )]
+    fn take(
+        &mut self,
+        event: Event,
+        axes: Option<[(f32, f32); 2]>,
+        is_touch: bool,
+        held: &mut Held,
+        layout: &str,
+        scale: f32,
+        inputs: &mut Vec<Input>,
+    ) {
+        let place = |value: i32, (least, most): (f32, f32), side: f32| {
             ((value as f32 - least) / (most - least).max(1.0) * side).clamp(0.0, side - 1.0)
         };
         let (width, height) = self.size;
-        for event in events {
-            match (event, opened.axes) {
-                (Event::Relative { axis: Axis::X, way }, _) => {
-                    self.pointer.0 = (self.pointer.0 + way as f32 * scale).clamp(0.0, width - 1.0);
-                    opened.moved = true;
+        match (event, axes) {
+            (Event::Relative { axis: Axis::X, way }, _) => {
+                self.pointer.0 = (self.pointer.0 + way as f32 * scale).clamp(0.0, width - 1.0);
+                held.moved = true;
+            }
+            (Event::Relative { axis: Axis::Y, way }, _) => {
+                self.pointer.1 = (self.pointer.1 + way as f32 * scale).clamp(0.0, height - 1.0);
+                held.moved = true;
+            }
+            (Event::Wheel(notches), _) => inputs.push(Input::Wheel(-notches as f32)),
+            (Event::Absolute { axis: Axis::X, at }, Some([x, _])) => {
+                self.pointer.0 = place(at, x, width);
+                held.moved = true;
+            }
+            (Event::Absolute { axis: Axis::Y, at }, Some([_, y])) => {
+                self.pointer.1 = place(at, y, height);
+                held.moved = true;
+            }
+            (Event::Absolute { .. }, None) => {}
+            // Whether a shift key went up may be among what is missing.
+            (Event::Dropped, _) => self.keyboard = Keyboard::default(),
+            (Event::Button { down }, _) => held.pressed = Some(down),
+            (Event::Key { code, down, again }, _) => {
+                inputs.extend(self.keyboard.key(code, down, again, layout));
+            }
+            // What belongs together ends here: where the finger is comes before that it is down.
+            (Event::End, _) => {
+                if std::mem::take(&mut held.moved) {
+                    let (x, y) = self.pointer;
+                    inputs.push(Input::Move { x, y });
                 }
-                (Event::Relative { axis: Axis::Y, way }, _) => {
-                    self.pointer.1 = (self.pointer.1 + way as f32 * scale).clamp(0.0, height - 1.0);
-                    opened.moved = true;
-                }
-                (Event::Wheel(notches), _) => inputs.push(Input::Wheel(-notches as f32)),
-                (Event::Absolute { axis: Axis::X, at }, Some([x, _])) => {
-                    self.pointer.0 = axis(at, x, width);
-                    opened.moved = true;
-                }
-                (Event::Absolute { axis: Axis::Y, at }, Some([_, y])) => {
-                    self.pointer.1 = axis(at, y, height);
-                    opened.moved = true;
-                }
-                (Event::Absolute { .. }, None) => {}
-                // Whether a shift key went up may be among what is missing.
-                (Event::Dropped, _) => self.keyboard = Keyboard::default(),
-                (Event::Button { down }, _) => opened.pressed = Some(down),
-                (Event::Key { code, down, again }, _) => {
-                    inputs.extend(self.keyboard.key(code, down, again, layout));
-                }
-                // What belongs together ends here: where the finger is comes before that it is down.
-                (Event::End, _) => {
-                    if std::mem::take(&mut opened.moved) {
-                        let (x, y) = self.pointer;
-                        inputs.push(Input::Move { x, y });
-                    }
-                    if let Some(down) = opened.pressed.take() {
-                        inputs.push(Input::Press { down, touch: opened.device.is_touch });
-                    }
+                if let Some(down) = held.pressed.take() {
+                    inputs.push(Input::Press { down, touch: is_touch });
                 }
             }
         }
-        Ok(())
     }
 
     /// Opens what is not open yet.
@@ -171,6 +197,63 @@ impl Devices {
 /// are left to whom they belong.
 fn open(path: &Path) -> io::Result<Option<Opened>> {
     let Some(device) = Device::open(path)? else { return Ok(None) };
-    let axes = device.axes;
-    Ok(Some(Opened { path: path.to_owned(), device, axes, moved: false, pressed: None }))
+    Ok(Some(Opened { path: path.to_owned(), device, held: Held::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::text::Edit;
+
+    fn taken(events: &[Event], axes: Option<[(f32, f32); 2]>, is_touch: bool) -> Vec<String> {
+        done(events, axes, is_touch).iter().map(|input| format!("{input:?}")).collect()
+    }
+
+    fn done(events: &[Event], axes: Option<[(f32, f32); 2]>, is_touch: bool) -> Vec<Input> {
+        let mut devices = Devices {
+            watch: Inotify::init(InitFlags::IN_CLOEXEC).unwrap(),
+            open: Vec::new(),
+            keyboard: Keyboard::default(),
+            pointer: (400.0, 240.0),
+            size: (800.0, 480.0),
+            since_us: None,
+        };
+        let (mut held, mut inputs) = (Held::default(), Vec::new());
+        for event in events {
+            devices.take(*event, axes, is_touch, &mut held, "us", 1.0, &mut inputs);
+        }
+        inputs
+    }
+
+    #[test]
+    fn a_finger_is_somewhere_before_it_presses_whatever_the_kernel_says_first() {
+        let axes = Some([(0.0, 4095.0), (100.0, 1123.0)]);
+        let at = |axis, at| Event::Absolute { axis, at };
+        let events = [
+            Event::Button { down: true },
+            at(Axis::X, 4095),
+            at(Axis::Y, 100),
+            Event::End,
+            Event::Button { down: false },
+            Event::End,
+        ];
+        let wanted = [
+            "Move { x: 799.0, y: 0.0 }",
+            "Press { down: true, touch: true }",
+            "Press { down: false, touch: true }",
+        ];
+        assert_eq!(taken(&events, axes, true), wanted);
+    }
+
+    #[test]
+    fn a_mouse_stays_on_the_display_and_lost_events_leave_no_key_held() {
+        let far = Event::Relative { axis: Axis::X, way: -5000 };
+        let turned = [far, Event::End, Event::Wheel(1), Event::Absolute { axis: Axis::Y, at: 7 }, Event::End];
+        assert_eq!(taken(&turned, None, false), ["Move { x: 0.0, y: 240.0 }", "Wheel(-1.0)"]);
+        let key = |code, down| Event::Key { code, down, again: false };
+        // Left shift (42) goes down, its way up is lost, and an `a` (30) comes.
+        let lost = [key(42, true), Event::Dropped, key(30, true)];
+        assert!(matches!(done(&lost, None, false)[..], [Input::Edit(Edit::Insert('a'))]));
+    }
 }

@@ -211,6 +211,8 @@ pub struct Canvas {
     height: usize,
     pixels: Vec<u32>,
     items: Vec<Item>,
+    /// The caret as it is painted now, over everything.
+    caret: Option<(Area, Colour)>,
     /// Nothing that was painted before is known any more.
     is_new: bool,
 }
@@ -218,7 +220,7 @@ pub struct Canvas {
 impl Canvas {
     /// A black picture.
     pub fn new(width: usize, height: usize) -> Self {
-        Self { width, height, pixels: vec![0; width * height], items: Vec::new(), is_new: true }
+        Self { width, height, pixels: vec![0; width * height], items: Vec::new(), caret: None, is_new: true }
     }
 
     /// Columns.
@@ -267,6 +269,21 @@ impl Canvas {
         damage
     }
 
+    /// Puts the caret somewhere else, shows it or hides it, without a new list: it blinks all day.
+    pub fn set_caret(&mut self, caret: Option<(Area, Colour)>, atlas: &Atlas) -> Damage {
+        let mut damage = Damage::none();
+        if caret != self.caret {
+            let before = std::mem::replace(&mut self.caret, caret);
+            for (area, _) in [before, caret].into_iter().flatten() {
+                damage.add(area.within(&Area::of_size(self.width, self.height)));
+            }
+        }
+        for area in damage.areas() {
+            self.repaint(area, atlas);
+        }
+        damage
+    }
+
     fn repaint(&mut self, area: &Area, atlas: &Atlas) {
         // What lies under something that covers the whole area need not be painted.
         let covering = |item: &Item| {
@@ -279,6 +296,10 @@ impl Canvas {
             if !clip.is_empty() {
                 paint::paint(&mut self.pixels, self.width, &clip, &item.paint, atlas);
             }
+        }
+        if let Some((caret, fill)) = self.caret.filter(|(caret, _)| caret.meets(area)) {
+            let paint = Paint::Box { area: caret, radius_px: 0.0, fill, line_px: 0, line: [0; 4] };
+            paint::paint(&mut self.pixels, self.width, &caret.within(area), &paint, atlas);
         }
     }
 }

@@ -30,6 +30,22 @@ fn only_what_changed_is_painted_again() {
 }
 
 #[test]
+fn the_caret_comes_and_goes_over_what_is_there() {
+    let atlas = Atlas::default();
+    let mut canvas = Canvas::new(100, 100);
+    canvas.paint(vec![ground()], &atlas);
+    let caret = Some((Area::new(10, 10, 12, 30), BLACK));
+    assert_eq!(canvas.set_caret(caret, &atlas).areas(), [Area::new(10, 10, 12, 30)]);
+    assert!(canvas.set_caret(caret, &atlas).is_empty());
+    assert_eq!(canvas.row(10, 9, 13), [0x00ff_ffff, 0, 0, 0x00ff_ffff]);
+    // What is painted anew below it does not hide it.
+    canvas.paint(vec![ground(), plain(Area::new(0, 0, 50, 50), RED)], &atlas);
+    assert_eq!(canvas.row(10, 9, 13), [0x00ff_0000, 0, 0, 0x00ff_0000]);
+    assert_eq!(canvas.set_caret(None, &atlas).areas(), [Area::new(10, 10, 12, 30)]);
+    assert_eq!(canvas.row(10, 9, 13), [0x00ff_0000; 4]);
+}
+
+#[test]
 fn a_repaint_of_a_part_looks_like_a_paint_of_the_whole() {
     let atlas = Atlas::default();
     let whole = Area::of_size(100, 100);

@@ -15,8 +15,6 @@ use egui::{
 };
 use latchkey_look::Icon;
 
-/// How long the caret is there, and how long it is not.
-const BLINK_MS: u64 = 600;
 /// Room for each dot of a hidden text.
 const DOT: f32 = 13.0;
 
@@ -199,15 +197,9 @@ impl Kit<'_> {
             }
         }
         if focused && !self.covered {
-            let now_ms = (ui.input(|input| input.time) * 1000.0) as u64;
-            if (now_ms / BLINK_MS).is_multiple_of(2) {
-                let bar = Rect::from_min_max(
-                    Pos2::new(caret_x - 1.0, middle - 12.0),
-                    Pos2::new(caret_x + 1.0, middle + 12.0),
-                );
-                painter.rect_filled(bar, CornerRadius::ZERO, self.theme.accent);
-            }
-            self.wake(BLINK_MS - now_ms % BLINK_MS);
+            let bar = Rect::from_center_size(Pos2::new(caret_x, middle), vec2(2.0, 24.0))
+                .intersect(painter.clip_rect());
+            self.caret = bar.is_positive().then_some((bar, self.theme.accent));
         }
     }
 

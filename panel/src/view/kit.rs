@@ -57,7 +57,8 @@ pub(super) struct Kit<'k> {
     /// What has the focus is scrolled to.
     pub(super) follow_focus: bool,
     focus_visible: bool,
-    wake_ms: u64,
+    /// Where the caret is, and its colour.
+    pub(super) caret: Option<(Rect, Color32)>,
     /// Under a dialog nothing can be used.
     pub(super) covered: bool,
     /// The field that the keyboard on the screen types into.
@@ -104,7 +105,7 @@ impl<'k> Kit<'k> {
             follow_notice: false,
             follow_focus: false,
             focus_visible,
-            wake_ms: 3_600_000,
+            caret: None,
             covered: false,
             focused_field: None,
         }
@@ -113,10 +114,11 @@ impl<'k> Kit<'k> {
     pub(super) fn begin(&mut self) {
         self.events.clear();
         self.controls.clear();
+        self.caret = None;
     }
 
-    pub(super) fn end(self) -> (Vec<Event>, Vec<Control>, Option<Id>, u64) {
-        (self.events, self.controls, self.first, self.wake_ms)
+    pub(super) fn end(self) -> (Vec<Event>, Vec<Control>, Option<Id>) {
+        (self.events, self.controls, self.first)
     }
 
     pub(super) fn say(&self, key: &str) -> String {
@@ -455,11 +457,6 @@ impl<'k> Kit<'k> {
         let mut inside =
             ui.new_child(UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Min)));
         content(self, &mut inside);
-    }
-
-    /// It is drawn again after this.
-    pub(super) fn wake(&mut self, after_ms: u64) {
-        self.wake_ms = self.wake_ms.min(after_ms);
     }
 
     pub(super) fn begin_with_field(&mut self, id: Id) {

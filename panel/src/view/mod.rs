@@ -15,7 +15,7 @@ mod theme;
 mod words;
 
 use crate::{
-    raster::{Atlas, Canvas, Damage},
+    raster::{Area, Atlas, Canvas, Colour, Damage},
     state::{Action, Effect, Event, Field, Notice, Preferences, Screen, State},
     text::Edit,
 };
@@ -26,6 +26,8 @@ use std::sync::Arc;
 use theme::Theme;
 use zeroize::Zeroize;
 
+/// How long the caret is there, and how long it is not.
+const BLINK_MS: u64 = 600;
 /// How far a notch of the wheel goes, in steps and units of the layout.
 const WHEEL_STEPS: f32 = 10.0;
 const WHEEL_POINTS: f32 = 7.0;
@@ -136,6 +138,8 @@ pub struct Session {
     focus_visible: bool,
     gone: bool,
     inputs: u64,
+    /// Where the caret is while it is there.
+    caret: Option<(Area, Colour)>,
     /// Something happened since the last picture, or will have by then.
     dirty: bool,
     due_ms: u64,
@@ -180,6 +184,7 @@ impl Session {
             focus_visible: false,
             gone: true,
             inputs: 0,
+            caret: None,
             dirty: true,
             due_ms: 0,
         }
@@ -282,20 +287,18 @@ impl Session {
         let mut damage = Damage::none();
         let waits = self.raw.events.is_empty() && self.edits.is_empty() && !self.dirty;
         if waits && now_ms < self.due_ms {
-            return Frame { damage, effects, quiet_until_ms: self.due_ms };
+            return self.blink(now_ms, damage, effects);
         }
         self.dirty = false;
         if !self.raw.events.is_empty() || !self.edits.is_empty() {
             effects.extend(self.state.step(now_ms, Event::Input));
         }
         effects.extend(self.state.step(now_ms, Event::Tick));
-        let mut quiet_until_ms;
         // An event changes what is shown; a new screen may ask for the focus.
         let mut rounds = 4;
         loop {
-            let (events, again, drawn, wake_ms) = self.draw(now_ms);
+            let (events, again, drawn) = self.draw(now_ms);
             damage.add_all(&drawn);
-            quiet_until_ms = now_ms.saturating_add(wake_ms);
             let changed = !events.is_empty() || again;
             for event in events {
                 effects.extend(self.state.step(now_ms, event));
@@ -309,9 +312,17 @@ impl Session {
                 break;
             }
         }
-        let quiet_until_ms = if self.dirty { now_ms } else { quiet_until_ms };
-        self.due_ms = quiet_until_ms.min(self.state.quiet_until_ms());
-        Frame { damage, effects, quiet_until_ms: self.due_ms }
+        self.due_ms = if self.dirty { now_ms } else { self.state.quiet_until_ms() };
+        self.blink(now_ms, damage, effects)
+    }
+
+    /// The caret is there, or not, by the time alone: nothing is laid out for that.
+    fn blink(&mut self, now_ms: u64, mut damage: Damage, effects: Vec<Effect>) -> Frame {
+        let shown = self.caret.filter(|_| (now_ms / BLINK_MS).is_multiple_of(2));
+        damage.add_all(&self.canvas.set_caret(shown, &self.atlas));
+        let next_ms = (now_ms / BLINK_MS + 1) * BLINK_MS;
+        let quiet_until_ms = if self.caret.is_some() { self.due_ms.min(next_ms) } else { self.due_ms };
+        Frame { damage, effects, quiet_until_ms }
     }
 
     /// The picture.
@@ -348,7 +359,7 @@ impl Session {
         if self.state.preferences.large_text { base * 1.3 } else { base }
     }
 
-    fn draw(&mut self, now_ms: u64) -> (Vec<Event>, bool, Damage, u64) {
+    fn draw(&mut self, now_ms: u64) -> (Vec<Event>, bool, Damage) {
         let scale = self.scale();
         let size = Vec2::new(self.canvas.width() as f32 / scale, self.canvas.height() as f32 / scale);
         if self.preferences.as_ref() != Some(&self.state.preferences) {
@@ -379,7 +390,8 @@ impl Session {
             screens::show(context, &mut kit);
         });
         let scrolls = kit.scrolls;
-        let (mut events, controls, first, wake_ms) = kit.end();
+        self.caret = kit.caret.map(|(bar, colour)| (shapes::area(bar, scale), colour.to_array()));
+        let (mut events, controls, first) = kit.end();
         if escape {
             let keys = self.state.keys.open;
             events.push(Event::Press(if keys { Action::CloseKeys } else { Action::Back }));
@@ -407,7 +419,7 @@ impl Session {
         shapes::update(&mut self.atlas, &mut self.canvas, &mut output.textures_delta);
         let items = shapes::items(output.shapes, scale, &self.canvas);
         let damage = self.canvas.paint(items, &self.atlas);
-        (events, is_new || moved || faulty || scrolls, damage, wake_ms)
+        (events, is_new || moved || faulty || scrolls, damage)
     }
 }
 

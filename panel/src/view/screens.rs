@@ -272,6 +272,11 @@ impl Kit<'_> {
         self.told(ui);
         let lead = self.say("security-lead");
         self.body(ui, lead);
+        let unconfirmed = self.state.emails.iter().any(|email| !email.confirmed);
+        if unconfirmed && self.state.notice.is_none() {
+            let (title, text) = (self.say("panel-unconfirmed"), self.say("panel-unconfirmed-text"));
+            self.notice(ui, Tone::Warn, &title, &text);
+        }
         self.card(ui, |kit, ui| {
             let mut facts = Vec::new();
             for email in &kit.state.emails {

@@ -36,6 +36,11 @@ pub(super) fn items(shapes: Vec<ClippedShape>, scale: f32, canvas: &Canvas) -> V
     list.items
 }
 
+/// A rectangle of the layout in pixels, as the picture has it.
+pub(super) fn area(rect: Rect, scale: f32) -> Area {
+    List { scale, clip: Area::default(), items: Vec::new() }.area(rect)
+}
+
 struct List {
     scale: f32,
     clip: Area,
