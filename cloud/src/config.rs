@@ -5,7 +5,7 @@ mod mailbox;
 mod platform;
 mod read;
 
-pub use mailbox::Mailbox;
+pub use mailbox::{Imap, Mailbox};
 pub use platform::{Operators, Platform};
 
 use latchkey_protocol::{Address, Host};
@@ -232,6 +232,14 @@ fn addresses(texts: Vec<String>) -> Result<Vec<SocketAddr>, String> {
     texts.into_iter().map(|t| t.parse().map_err(|_| format!("\"{t}\" is not {what}"))).collect()
 }
 
+fn host_name(value: Value<'_>) -> Result<String, String> {
+    let text = value.text()?;
+    let ok = !text.is_empty()
+        && text.len() <= 253
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
+    if ok { Ok(text) } else { Err("must be a host name or an IP address".into()) }
+}
+
 fn http(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Option<Http> {
     let listen: Option<Vec<SocketAddr>> = section.required("listen", faults, |value| {
         let texts = value.texts()?;
@@ -317,13 +325,7 @@ fn mail(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Opt
 }
 
 fn smtp(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Option<Smtp> {
-    let host = section.required("host", faults, |value| {
-        let text = value.text()?;
-        let ok = !text.is_empty()
-            && text.len() <= 253
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
-        if ok { Ok(text) } else { Err("must be a host name or an IP address".into()) }
-    });
+    let host = section.required("host", faults, host_name);
     let tls = section.required("tls", faults, |value| match value.text()?.as_str() {
         "required" => Ok(SmtpTls::Required),
         "starttls" => Ok(SmtpTls::StartTls),

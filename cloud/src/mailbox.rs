@@ -1,4 +1,5 @@
-//! The recovery mailbox: a mail with the picture of a QR code does what the page does. Whoever sent it gets
+//! The recovery mailbox: a mail with the picture of a QR code does what the page does. Mails come into a
+//! Maildir, from a mail server on this machine or fetched by [`imap`]. Whoever sent it gets
 //! no answer, ever: an address can be forged, and the code goes to the reserved one.
 //!
 //! A mail that was relayed is removed: it holds its sender's address. What could not be read is counted,
@@ -6,16 +7,19 @@
 //! one that takes its reader long does not hold up the next.
 
 mod folder;
+pub mod imap;
 pub mod letter;
 pub mod reader;
 
 use crate::{
+    config,
     platform::metrics::{Metrics, Why},
     relay::{Refusal, Relay},
     worker::chain,
 };
 use folder::Folder;
 use futures_util::StreamExt as _;
+use imap::{Fetcher, ImapError};
 use letter::{Found, Nothing};
 use prometheus_client::metrics::{counter::Counter, family::Family};
 use reader::ReadError;
@@ -45,7 +49,7 @@ pub const RELAYED: Reason = "relayed";
 
 /// A mailbox and its reader.
 pub struct Mailbox {
-    folder: Folder,
+    folder: Arc<Folder>,
     /// This program, which reads a mail when it is asked to.
     program: PathBuf,
     relay: Arc<Relay>,
@@ -64,8 +68,13 @@ impl Mailbox {
         bell: Arc<Notify>,
         counts: Family<Why, Counter>,
     ) -> io::Result<Self> {
-        let folder = Folder::open(maildir)?;
+        let folder = Arc::new(Folder::open(maildir)?);
         Ok(Self { folder, program, relay, bell, counts, stuck: Mutex::default() })
+    }
+
+    /// What fetches this mailbox's mails from an IMAP server.
+    pub fn fetcher(&self, server: config::Imap) -> Result<Fetcher, ImapError> {
+        Fetcher::new(server, self.folder.clone(), self.counts.clone())
     }
 
     /// Reads what comes until told to stop; the mails in hand are finished first.

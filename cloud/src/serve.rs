@@ -8,7 +8,10 @@ use crate::{
     keys::{self, KeyRing, KeysError},
     limits::{Meter, Requesters},
     mail::transport::{Transport, TransportError},
-    mailbox::Mailbox,
+    mailbox::{
+        Mailbox,
+        imap::{self, ImapError},
+    },
     platform::{Platform, tls::DeviceTlsError},
     relay::Relay,
     store::{Store, StoreError, sqlite::Sqlite},
@@ -68,6 +71,9 @@ pub enum ServeError {
     /// The recovery mailbox cannot be used.
     #[error("cannot use the Maildir of [mailbox]")]
     Mailbox(#[source] std::io::Error),
+    /// The recovery mails cannot be fetched.
+    #[error("cannot use [mailbox.imap]")]
+    Imap(#[from] ImapError),
     /// Signals cannot be heard.
     #[error("cannot hear signals")]
     Signal(#[source] std::io::Error),
@@ -131,10 +137,14 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
     platform.open_node().await?;
     tasks.spawn(platform.clone().keep_presence(stopped.clone()));
     tasks.spawn(platform.clone().sweep(stopped.clone()));
-    if let Some(config::Mailbox { maildir, program, .. }) = config.mailbox.clone() {
+    if let Some(config::Mailbox { maildir, program, imap, .. }) = config.mailbox.clone() {
         let counts = platform.metrics.mailbox.clone();
         let mailbox = Mailbox::open(maildir, program, relay.clone(), bell.clone(), counts);
-        tasks.spawn(Arc::new(mailbox.map_err(ServeError::Mailbox)?).run(stopped.clone()));
+        let mailbox = Arc::new(mailbox.map_err(ServeError::Mailbox)?);
+        if let Some(imap) = imap {
+            tasks.spawn(mailbox.fetcher(imap)?.run(stopped.clone()));
+        }
+        tasks.spawn(mailbox.run(stopped.clone()));
     }
 
     let web = Web {
@@ -188,6 +198,9 @@ pub async fn check(config: &Config) -> Result<(), ServeError> {
     keys::Authority::load(&config.keys())?;
     if config.http.tls != Tls::SelfMade {
         accept::tls(config)?;
+    }
+    if let Some(server) = config.mailbox.as_ref().and_then(|mailbox| mailbox.imap.as_ref()) {
+        imap::check(server)?;
     }
     Transport::check(&config.mail.way, config.host.as_str()).await?;
     Ok(Sqlite::check(&config.database())?)

@@ -5,8 +5,8 @@ use super::{Reason, reader::MAIL_BYTES_MAX};
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
-    io,
-    os::unix::fs::DirBuilderExt as _,
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -32,6 +32,21 @@ impl Folder {
     pub(super) async fn names(&self) -> io::Result<Vec<OsString>> {
         let new = self.0.join("new");
         blocking(move || names(&new)).await
+    }
+
+    /// Puts a mail in as a mail server does: whole, and on the disk.
+    pub(super) async fn deliver(&self, name: &str, mail: Vec<u8>) -> io::Result<()> {
+        let (temporary, new) = (self.0.join("tmp").join(name), self.0.join("new"));
+        let path = new.join(name);
+        blocking(move || {
+            let mut options = fs::OpenOptions::new();
+            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            file.write_all(&mail)?;
+            file.sync_all()?;
+            fs::rename(&temporary, path)?;
+            File::open(new)?.sync_all()
+        })
+        .await
     }
 
     /// A mail, or `None` if it is larger than what is read.

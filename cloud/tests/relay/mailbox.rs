@@ -28,12 +28,12 @@ fn deliver(cloud: &Cloud, name: &str, mail: &[u8]) {
 }
 
 /// What lies in a folder of the mailbox.
-fn names(cloud: &Cloud, folder: &str) -> Vec<String> {
+pub fn names(cloud: &Cloud, folder: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(cloud.folder.0.join("recovery").join(folder)) else { return vec![] };
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-async fn until(done: impl Fn() -> bool, what: &str) {
+pub async fn until(done: impl Fn() -> bool, what: &str) {
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     for _ in 0..6000 {
         if done() {
@@ -45,7 +45,7 @@ async fn until(done: impl Fn() -> bool, what: &str) {
 }
 
 /// The modules of a link's QR code with their quiet zone, `px` points a module, as shades of grey.
-fn drawn(link: &str, px: usize) -> (usize, Vec<u8>) {
+pub fn drawn(link: &str, px: usize) -> (usize, Vec<u8>) {
     let code = qrcodegen::QrCode::encode_text(link, qrcodegen::QrCodeEcc::Medium).unwrap();
     let side = (usize::try_from(code.size()).unwrap() + 8) * px;
     let module = |at: usize| i32::try_from(at / px).unwrap() - 4;
@@ -53,7 +53,7 @@ fn drawn(link: &str, px: usize) -> (usize, Vec<u8>) {
     (side, (0..side * side).map(point).collect())
 }
 
-fn png_of(width: usize, height: usize, points: &[u8]) -> Vec<u8> {
+pub fn png_of(width: usize, height: usize, points: &[u8]) -> Vec<u8> {
     let mut bytes = vec![];
     let mut encoder =
         png::Encoder::new(&mut bytes, u32::try_from(width).unwrap(), u32::try_from(height).unwrap());
@@ -75,6 +75,11 @@ fn letter() -> lettre::message::MessageBuilder {
 fn attached(name: &str, kind: &str, bytes: Vec<u8>) -> SinglePart {
     let body = Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).unwrap();
     Attachment::new(name.to_owned()).body(body, kind.parse::<ContentType>().unwrap())
+}
+
+/// A mail with one attachment.
+pub fn letter_with(kind: &str, bytes: Vec<u8>) -> Vec<u8> {
+    with_part(attached("attached", kind, bytes))
 }
 
 fn with_part(part: SinglePart) -> Vec<u8> {

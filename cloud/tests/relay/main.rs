@@ -8,6 +8,7 @@ mod enrolment;
 mod faults;
 mod flow;
 mod forms;
+mod imap;
 mod link;
 mod link_bad;
 mod link_flow;
