@@ -35,6 +35,15 @@ pub struct Config {
     pub platform: Platform,
     /// Where the operators look.
     pub operators: Operators,
+    /// Who may have an account, and how.
+    pub accounts: Accounts,
+}
+
+/// The accounts of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accounts {
+    /// Digits of the code that proves a new account's address.
+    pub code_digits: u32,
 }
 
 /// Where HTTP is answered.
@@ -204,10 +213,11 @@ impl Config {
         let limits = limits(top.section("limits", &mut faults), &mut faults);
         let platform = platform::platform(top.section("platform", &mut faults), &mut faults);
         let operators = platform::operators(top.section("operators", &mut faults), &mut faults);
+        let accounts = accounts(top.section("accounts", &mut faults), &mut faults);
         top.finish(&mut faults);
         match (host, http, mail) {
             (Some(host), Some(http), Some(mail)) if faults.is_empty() => {
-                Ok(Self { data, host, http, mail, mailbox, limits, platform, operators })
+                Ok(Self { data, host, http, mail, mailbox, limits, platform, operators, accounts })
             }
             _ => {
                 faults.sort_by_key(|fault| fault.line);
@@ -361,6 +371,12 @@ fn smtp(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Opt
     };
     let (port, timeout_s) = (port.unwrap_or(usual), timeout_s.unwrap_or(30));
     Some(Smtp { host: host?, port, tls, ca, login, timeout_s })
+}
+
+fn accounts(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Accounts {
+    let digits = section.optional("code_digits", faults, |value| value.number(4, 8));
+    section.finish(faults);
+    Accounts { code_digits: digits.and_then(|digits| u32::try_from(digits).ok()).unwrap_or(4) }
 }
 
 fn limits(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Limits {

@@ -192,6 +192,16 @@ impl KeyRing {
     }
 }
 
+/// A key of 32 bytes in a file of its own, drawn when it is asked for the first time.
+pub(crate) fn read_or_draw(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeysError> {
+    if !path.exists() {
+        let mut key = draw::<32>();
+        private_file(path, hex(&key).as_bytes()).map_err(io_error(path))?;
+        key.zeroize();
+    }
+    read_hex(path)
+}
+
 /// The key under which the limits keep addresses.
 pub fn limits_key(folder: &Path) -> Result<Zeroizing<[u8; 32]>, KeysError> {
     read_hex(&folder.join(LIMITS))

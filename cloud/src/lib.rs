@@ -15,12 +15,14 @@
 //! | [`mail`] | what a mail says and how it leaves |
 //! | [`worker`] | takes mails from the queue and sends them |
 //! | [`bounce`] | reads the reports of mails that came back |
+//! | [`accounts`] | who signs in here, for the app |
 //! | [`mailbox`] | reads the mails that bring a QR code |
 //! | [`picture`] | finds QR codes in a picture |
 //! | [`web`] | pages and JSON over HTTPS |
 //! | [`serve`] | wires all of it, and stops it in order |
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod bounce;
 pub mod cli;
 pub mod clock;

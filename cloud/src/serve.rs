@@ -1,6 +1,7 @@
 //! Wires the parts together and stops them in order.
 
 use crate::{
+    accounts::{Accounts, post::Postman, secrets::Secrets},
     bounce,
     clock::{Clock, WallClock},
     config::{self, Config, Tls},
@@ -147,7 +148,13 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         tasks.spawn(mailbox.run(stopped.clone()));
     }
 
+    let accounts = Secrets::load(&config.keys())?;
+    let accounts = Accounts::new(store, clock.clone(), accounts, config.accounts.code_digits);
+    let accounts = Arc::new(accounts);
+    tasks.spawn(Postman::new(accounts.clone(), config.clone(), say.clone()).await?.run(stopped.clone()));
+
     let web = Web {
+        accounts,
         relay: relay.clone(),
         say,
         bell: bell.clone(),

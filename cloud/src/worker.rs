@@ -152,7 +152,7 @@ impl Worker {
 
 /// 5 s, doubled with each attempt, at most an hour; between half of it and all of it by chance, so
 /// that mails which failed together do not return together.
-fn backoff_s(attempt: u32, random: u64) -> i64 {
+pub(crate) fn backoff_s(attempt: u32, random: u64) -> i64 {
     let doubled = FIRST_RETRY_S.saturating_mul(1 << attempt.saturating_sub(1).min(20));
     let full = doubled.min(LONGEST_RETRY_S);
     let half = full / 2;

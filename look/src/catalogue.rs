@@ -10,6 +10,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("device.ftl", include_str!("../messages/en/device.ftl")),
     ("problem.ftl", include_str!("../messages/en/problem.ftl")),
     ("cloud.ftl", include_str!("../messages/en/cloud.ftl")),
+    ("account.ftl", include_str!("../messages/en/account.ftl")),
     ("mail.ftl", include_str!("../messages/en/mail.ftl")),
     ("panel.ftl", include_str!("../messages/en/panel.ftl")),
 ];

@@ -32,6 +32,9 @@ pub enum ComposeError {
     /// The library refuses a header.
     #[error("a header cannot be written")]
     Message(#[from] lettre::error::Error),
+    /// The recipient is no address.
+    #[error("the recipient is no address")]
+    Recipient,
     /// The library refuses an address.
     #[error("an address cannot be written")]
     Address(#[from] lettre::address::AddressError),
@@ -128,16 +131,47 @@ pub fn compose(
         }
         Kind::Notice(_) | Kind::AddressChanged => None,
     };
-    let facts = facts(say, device, challenge, tag);
-    let heading = say.say(&format!("mail-heading-{}", voice.key));
-    let intro = say.say(&format!("mail-intro-{}", voice.key));
-    let (validity, not_you) = (say.say("mail-validity"), say.say(voice.not_you));
     let facts_key = if digits.is_some() { "mail-facts" } else { "mail-facts-notice" };
-    let (facts_heading, footer) = (say.say(facts_key), say.say("mail-footer"));
+    let words = Words {
+        subject,
+        heading: say.say(&format!("mail-heading-{}", voice.key)),
+        intro: say.say(&format!("mail-intro-{}", voice.key)),
+        code: digits.as_ref().map(|digits| digits.as_str()),
+        validity: say.say("mail-validity"),
+        facts_heading: say.say(facts_key),
+        facts: facts(say, device, challenge, tag),
+        not_you: say.say(voice.not_you),
+        footer: say.say("mail-footer"),
+    };
+    write(say, sender, words, (to, token), now_s)
+}
 
+/// What a mail says.
+pub(crate) struct Words<'a> {
+    pub(crate) subject: String,
+    pub(crate) heading: String,
+    pub(crate) intro: String,
+    /// Digits, shown as two groups of the same length.
+    pub(crate) code: Option<&'a str>,
+    pub(crate) validity: String,
+    pub(crate) facts_heading: String,
+    pub(crate) facts: Vec<(String, String)>,
+    pub(crate) not_you: String,
+    pub(crate) footer: String,
+}
+
+/// Writes a mail in text and HTML.
+pub(crate) fn write(
+    say: &Catalogue,
+    sender: &config::Mail,
+    words: Words<'_>,
+    (to, token): (&Address, MailToken),
+    now_s: i64,
+) -> Result<Letter, ComposeError> {
+    let Words { subject, heading, intro, code, validity, facts_heading, facts, not_you, footer } = words;
     let mut text = Zeroizing::new(format!("{heading}\r\n\r\n{}\r\n\r\n", wrap(&intro)));
-    if let Some(digits) = &digits {
-        text.push_str(&format!("{}\r\n\r\n{}\r\n\r\n", digits.as_str(), wrap(&validity)));
+    if let Some(digits) = code {
+        text.push_str(&format!("{digits}\r\n\r\n{}\r\n\r\n", wrap(&validity)));
     }
     text.push_str(&format!("{facts_heading}\r\n"));
     for (name, value) in &facts {
@@ -149,7 +183,7 @@ pub fn compose(
         subject: &subject,
         heading,
         intro,
-        code: digits.as_ref().map(|digits| digits.split_at(4)),
+        code: code.map(|digits| digits.split_at(digits.len() / 2)),
         validity,
         facts: &facts,
         facts_heading,

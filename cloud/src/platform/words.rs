@@ -23,7 +23,7 @@ pub(super) fn problem(refusal: &Refusal) -> (Problem, Option<u32>) {
         Refusal::Limited { limit: Limit::Device, retry_after_s } => {
             (Problem::DeviceLimit, later(*retry_after_s))
         }
-        Refusal::Limited { limit: Limit::Address, retry_after_s } => {
+        Refusal::Limited { limit: Limit::Address | Limit::Requester | Limit::Once, retry_after_s } => {
             (Problem::AddressLimit, later(*retry_after_s))
         }
         Refusal::NotFound => (Problem::UnknownRequest, None),

@@ -1,10 +1,12 @@
 //! What must survive a restart. [`Store`] speaks of devices, requests and mails, not of tables, so
-//! that another database can stand behind it. It never holds an address or a code: requests are
-//! kept as the sealed bytes, and limits by address under a keyed hash.
+//! that another database can stand behind it. It never holds an address or a code in clear: requests are
+//! kept as the sealed bytes, limits by address under a keyed hash, and an account's own address sealed.
 
+pub mod accounts;
 pub mod fleet;
 pub mod sqlite;
 
+use accounts::AccountStore;
 use ed25519_dalek::VerifyingKey;
 use fleet::FleetStore;
 use latchkey_protocol::{Door, Handle, Life, Mode, Purpose};
@@ -81,6 +83,16 @@ macro_rules! hex_text {
 hex_text!(RequestId);
 hex_text!(MailToken);
 
+/// The id of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AccountId(pub [u8; 16]);
+
+/// The public random id of a code that was mailed to prove an address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CodeId(pub [u8; 16]);
+hex_text!(AccountId);
+hex_text!(CodeId);
+
 /// A registered device.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -129,6 +141,10 @@ pub enum Limit {
     Device,
     /// Of an address.
     Address,
+    /// Of whoever asks about accounts.
+    Requester,
+    /// What can be used once.
+    Once,
 }
 
 /// A request that has been verified and opened.
@@ -300,7 +316,7 @@ pub const TRANSMISSIONS_MAX: u32 = 2;
 pub const RESEND_AFTER_S: i64 = 60;
 
 /// What must survive a restart. Every answer is on the disk before it is given.
-pub trait Store: FleetStore + Send + Sync + 'static {
+pub trait Store: FleetStore + AccountStore + Send + Sync + 'static {
     /// Records a device; with `replace`, revokes the one that had its serial.
     fn add_device(&self, device: Device, replace: bool) -> Answer<'_, AddDevice>;
     /// Revokes by handle or serial; `None` if there is none.

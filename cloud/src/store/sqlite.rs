@@ -1,12 +1,14 @@
 //! The store on SQLite: one thread writes, and what arrives while it commits shares the next commit.
 
+mod accounts;
 mod devices;
 mod fleet;
 mod queue;
 
 use super::{
-    Accepted, AddDevice, Answer, Claim, Device, MailToken, NewRequest, Outcome, Reason, Request, RequestId,
-    Resend, Store, StoreError, Use,
+    Accepted, AccountId, AddDevice, Answer, Claim, CodeId, Device, Limit, MailToken, NewRequest, Outcome,
+    Reason, Request, RequestId, Resend, Store, StoreError, Use,
+    accounts::{Account, AccountStore, By, Code, Post, PostClaim, Purpose, Registered, Tried},
     fleet::{Enrolled, Fleet, FleetStore, NodeId, Presence, Transition},
 };
 use latchkey_protocol::Handle;
@@ -22,7 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 /// `LKcl`.
 const APPLICATION_ID: i64 = 0x4c4b_636c;
 /// Each step leads from its place in the list to the next version.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// Jobs that may wait.
 const QUEUE: usize = 4096;
 /// Another process may hold the database this long, as a command of the factory does.
@@ -222,6 +225,7 @@ impl Store for Sqlite {
     fn tidy(&self, now_s: i64) -> Answer<'_, ()> {
         self.call(move |c| {
             fleet::tidy(c, now_s)?;
+            accounts::tidy(c, now_s)?;
             queue::tidy(c, now_s)
         })
     }
@@ -266,6 +270,68 @@ impl FleetStore for Sqlite {
 
     fn enrol(&self, claim: [u8; 32], device: Device) -> Answer<'_, Enrolled> {
         self.call(move |c| fleet::enrol(c, &claim, &device))
+    }
+}
+
+impl AccountStore for Sqlite {
+    fn spend(&self, uses: Vec<Use>, now_s: i64) -> Answer<'_, Option<(Limit, i64)>> {
+        self.call(move |c| queue::spend(c, &uses, now_s))
+    }
+
+    fn issue(&self, code: Code, post: Option<Post>) -> Answer<'_, ()> {
+        self.call(move |c| accounts::issue(c, &code, post.as_ref()))
+    }
+
+    fn code(&self, id: CodeId, now_s: i64) -> Answer<'_, Option<Code>> {
+        self.call(move |c| accounts::code(c, id, now_s))
+    }
+
+    fn try_code(&self, id: CodeId, purpose: Purpose, digest: [u8; 32], now_s: i64) -> Answer<'_, Tried> {
+        self.call(move |c| accounts::try_code(c, id, purpose, digest, now_s))
+    }
+
+    fn register(&self, code: CodeId, account: Account) -> Answer<'_, Registered> {
+        self.call(move |c| accounts::register(c, code, &account))
+    }
+
+    fn account(&self, by: By) -> Answer<'_, Option<Account>> {
+        self.call(move |c| accounts::account(c, &by))
+    }
+
+    fn set_password(&self, id: AccountId, password: String, notice: Post, now_s: i64) -> Answer<'_, ()> {
+        self.call(move |c| accounts::set_password(c, id, &password, &notice, now_s))
+    }
+
+    fn set_email(&self, id: AccountId, code: CodeId, notice: Post, now_s: i64) -> Answer<'_, Registered> {
+        self.call(move |c| accounts::set_email(c, id, code, &notice, now_s))
+    }
+
+    fn remove(&self, id: AccountId, notice: Post, now_s: i64) -> Answer<'_, ()> {
+        self.call(move |c| accounts::remove(c, id, &notice, now_s))
+    }
+
+    fn sign_in(&self, digest: [u8; 32], id: AccountId, expires_at_s: i64) -> Answer<'_, ()> {
+        self.call(move |c| accounts::sign_in(c, digest, id, expires_at_s))
+    }
+
+    fn session(&self, digest: [u8; 32], now_s: i64) -> Answer<'_, Option<Account>> {
+        self.call(move |c| accounts::session(c, digest, now_s))
+    }
+
+    fn sign_out(&self, digest: [u8; 32]) -> Answer<'_, ()> {
+        self.call(move |c| accounts::sign_out(c, digest))
+    }
+
+    fn sign_out_everywhere(&self, id: AccountId) -> Answer<'_, ()> {
+        self.call(move |c| accounts::sign_out_everywhere(c, id))
+    }
+
+    fn claim_post(&self, now_s: i64, lease_s: i64) -> Answer<'_, Option<PostClaim>> {
+        self.call(move |c| accounts::claim_post(c, now_s, lease_s))
+    }
+
+    fn settle_post(&self, id: i64, again_at_s: Option<i64>) -> Answer<'_, ()> {
+        self.call(move |c| accounts::settle_post(c, id, again_at_s))
     }
 }
 

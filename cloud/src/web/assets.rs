@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse as _, Response},
 };
-use latchkey_look::FAVICON;
+use latchkey_look::{FAVICON, tokens};
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
 
@@ -25,6 +25,24 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
 /// The path of a file.
 pub(super) fn path(name: &str) -> String {
     format!("/assets/{}/{name}", *HASH)
+}
+
+/// What a phone needs to know to put the pages beside its apps.
+pub(super) async fn manifest(State(web): State<Web>) -> Response {
+    let name = web.say.say("product-name");
+    let document = serde_json::json!({
+        "name": name,
+        "short_name": name,
+        "id": "/account",
+        "start_url": "/account",
+        "scope": "/",
+        "display": "standalone",
+        "lang": web.say.language(),
+        "background_color": tokens::GROUND.light,
+        "theme_color": tokens::BRASS.light,
+        "icons": [{ "src": path("icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any" }],
+    });
+    ([(header::CONTENT_TYPE, "application/manifest+json")], document.to_string()).into_response()
 }
 
 pub(super) async fn file(

@@ -1,6 +1,7 @@
-//! Pages and JSON. A GET changes nothing; the pages ask for no password and no code.
+//! Pages and JSON. A GET changes nothing; no page asks for a recorder's password or code.
 
 pub mod accept;
+mod accounts;
 mod api;
 mod assets;
 mod devices;
@@ -10,6 +11,7 @@ mod pages;
 mod problem;
 
 use crate::{
+    accounts::Accounts,
     clock::Clock,
     config::Config,
     limits::Requesters,
@@ -52,6 +54,8 @@ pub struct Web {
     pub config: Arc<Config>,
     /// Who is connected.
     pub platform: Arc<Platform>,
+    /// Who signs in here.
+    pub accounts: Arc<Accounts>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -78,6 +82,10 @@ enum Stop {
     NoClaim,
     /// The serial has an identity.
     SignedBefore,
+    /// A form of another site's.
+    Elsewhere,
+    /// No such code of an account is waited for.
+    CodeOver,
     /// Something of ours failed.
     Ours,
 }
@@ -144,12 +152,23 @@ pub fn router(web: Web) -> Router {
         .route("/r", get(pages::scan).post(pages::submit))
         .route("/r/status/{id}", get(pages::status))
         .route("/r/status/{id}/resend", post(pages::resend))
+        .route("/account", get(accounts::own::overview))
+        .route("/account/sign-up", get(accounts::sign_up).post(accounts::ask_sign_up))
+        .route("/account/forgot", get(accounts::forgot).post(accounts::ask_forgot))
+        .route("/account/code/{id}", get(accounts::code).post(accounts::type_code))
+        .route("/account/code/{id}/resend", post(accounts::resend))
+        .route("/account/sign-in", get(accounts::sign_in).post(accounts::do_sign_in))
+        .route("/account/sign-out", post(accounts::own::sign_out))
+        .route("/account/email", post(accounts::own::new_email))
+        .route("/account/remove", post(accounts::own::remove))
+        .route("/account/picture/{token}", get(accounts::picture))
         .route("/api/v1/relay", post(api::submit))
         .route("/api/v1/relay/{id}", get(api::show))
         .route("/api/v1/relay/{id}/resend", post(api::resend))
         .route("/api/v1/time", get(devices::time))
         .route("/api/v1/enrolment", post(devices::enrol))
         .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/manifest.webmanifest", get(assets::manifest))
         .route("/healthz", get(api::health))
         .route("/assets/{hash}/{name}", get(assets::file))
         .fallback(no_page)
@@ -186,7 +205,7 @@ async fn around(State(web): State<Web>, request: Request, next: Next) -> Respons
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+             form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
@@ -199,7 +218,7 @@ async fn around(State(web): State<Web>, request: Request, next: Next) -> Respons
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if path.starts_with("/r") {
+    if path.starts_with("/r") || path.starts_with("/account") {
         headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     }
     if web.config.http.tls != crate::config::Tls::SelfMade {

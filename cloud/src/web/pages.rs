@@ -36,10 +36,21 @@ impl Frame<'_> {
         self.say.say(key)
     }
 
+    /// A sentence of one of the kinds of a page for accounts.
+    pub(super) fn say_kind(&self, kind: &str, key: &str) -> String {
+        self.say.say(&format!("account-{kind}-{key}"))
+    }
+
+    pub(super) fn say_with_text(&self, key: &str, name: &str, value: &str) -> String {
+        self.say.say_with(key, &[(name, value.to_owned().into())])
+    }
+
     pub(super) fn icon(&self, name: &str) -> &'static str {
         match name {
             "key" => Icon::Key,
             "mail" => Icon::Mail,
+            "person" => Icon::Person,
+            "renew" => Icon::Renew,
             "danger" => Icon::Danger,
             "success" => Icon::Success,
             _ => Icon::Info,

@@ -30,7 +30,7 @@ fn class(stop: &Stop) -> (StatusCode, &'static str, Option<i64>) {
             Refusal::Limited { limit: Limit::Device, retry_after_s } => {
                 (StatusCode::TOO_MANY_REQUESTS, "device-limit", Some(*retry_after_s))
             }
-            Refusal::Limited { limit: Limit::Address, retry_after_s } => {
+            Refusal::Limited { limit: Limit::Address | Limit::Requester | Limit::Once, retry_after_s } => {
                 (StatusCode::TOO_MANY_REQUESTS, "address-limit", Some(*retry_after_s))
             }
             Refusal::NotFound => (StatusCode::NOT_FOUND, "unknown-request", None),
@@ -50,6 +50,8 @@ fn class(stop: &Stop) -> (StatusCode, &'static str, Option<i64>) {
         Stop::NoPage => (StatusCode::NOT_FOUND, "not-found", None),
         Stop::Method => (StatusCode::METHOD_NOT_ALLOWED, "method", None),
         Stop::Slow => (StatusCode::REQUEST_TIMEOUT, "timeout", None),
+        Stop::Elsewhere => (StatusCode::FORBIDDEN, "elsewhere", None),
+        Stop::CodeOver => (StatusCode::GONE, "code-over", None),
         Stop::NoClaim => (StatusCode::FORBIDDEN, "no-claim", None),
         Stop::SignedBefore => (StatusCode::CONFLICT, "signed-before", None),
         Stop::Ours => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Some(10)),

@@ -2,6 +2,7 @@
 //! database on disk.
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod accounts;
 mod binary;
 mod doors;
 mod enrolment;

@@ -1,5 +1,5 @@
 # The cloud's pages.
-foot-never-asks = This site never asks for a password or a code. Type the code on the recorder only.
+foot-never-asks = This site never asks for a recorder's password or code. Type the code on the recorder only.
 
 landing-title = Recorder password reset
 landing-heading = Back into your recorder
@@ -10,7 +10,8 @@ landing-step-2 = Scan the QR code with your phone's camera and open the link. No
 landing-step-3 = Tap “Send the code”. A mail with eight digits goes to the reserved email.
 landing-step-4 = Type the digits on the recorder and set a new password. Recordings and settings stay as they are.
 landing-keeps = What is kept here
-landing-keeps-text = No email address and no code. The QR code is sealed by the recorder; it is opened only to send its mail and to show you where it went.
+landing-keeps-text = Of a recorder: no email address and no code. Of an account: its own address, sealed, and nothing to do with a recorder's. The QR code is sealed by the recorder; it is opened only to send its mail and to show you where it went.
+landing-account = Your account
 landing-paste = Have the link of a QR code? Paste it here
 
 scan-title = Send the verification code

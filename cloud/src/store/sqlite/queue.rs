@@ -99,7 +99,7 @@ pub(super) fn accept(c: &Connection, new: &NewRequest) -> Result<Accepted, Store
 }
 
 /// Counts every use, or none if one of them is over its cap.
-fn spend(c: &Connection, uses: &[Use], now_s: i64) -> Result<Option<(Limit, i64)>, StoreError> {
+pub(super) fn spend(c: &Connection, uses: &[Use], now_s: i64) -> Result<Option<(Limit, i64)>, StoreError> {
     let mut count = c.prepare_cached("SELECT count FROM used WHERE key = ? AND window = ?")?;
     let mut of = |key: &[u8; 16], window: i64| -> Result<u32, StoreError> {
         Ok(count.query_row(params![key, window], |row| row.get(0)).optional()?.unwrap_or(0))

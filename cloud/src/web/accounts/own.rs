@@ -1,0 +1,156 @@
+//! The account's own page, and what is done there by whoever is signed in.
+
+use super::{Fields, News, Refused, see, see_as};
+use crate::{
+    accounts::Fault,
+    store::accounts::Account,
+    web::{
+        Stop, Web,
+        accept::Requester,
+        pages::{Frame, page, problem},
+    },
+};
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::{Extension, Query, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Overview<'a> {
+    frame: Frame<'a>,
+    name: String,
+    masked: String,
+    form: String,
+    fault: Option<String>,
+    field: &'static str,
+    news: Option<String>,
+}
+
+impl Web {
+    fn overview_page(
+        &self,
+        (account, token): &(Account, String),
+        why: Option<(&'static str, String)>,
+        news: Option<String>,
+    ) -> Response {
+        let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
+        let template = Overview {
+            frame: self.frame("account-title"),
+            name: account.name.clone(),
+            masked: self.accounts.masked(account),
+            form: self.accounts.form_token(token),
+            fault,
+            field,
+            news,
+        };
+        page(status, &template)
+    }
+}
+
+pub(in crate::web) async fn overview(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    Query(news): Query<News>,
+    headers: HeaderMap,
+) -> Response {
+    let looked = async {
+        web.allow_look(requester)?;
+        web.signed_in(&headers).await
+    };
+    match looked.await {
+        Ok(Some(who)) => web.overview_page(&who, None, news.words(&web)),
+        Ok(None) => see("/account/sign-in"),
+        Err(stop) => problem(&web, &web.problem(&stop)),
+    }
+}
+
+/// Who sends a form of the account's own page, and what they typed.
+async fn own_form(
+    web: &Web,
+    requester: Requester,
+    headers: &HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<((Account, String), Fields), Response> {
+    let read = async {
+        let fields = web.fields(requester, headers, bytes)?;
+        let who = web.signed_in(headers).await?;
+        match who {
+            Some((_, ref token)) if fields.form != web.accounts.form_token(token) => Err(Stop::Elsewhere),
+            who => Ok(who.map(|who| (who, fields))),
+        }
+    };
+    match read.await {
+        Ok(Some(read)) => Ok(read),
+        Ok(None) => Err(see("/account/sign-in")),
+        Err(stop) => Err(problem(web, &web.problem(&stop))),
+    }
+}
+
+pub(in crate::web) async fn sign_out(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Response {
+    let ((account, token), fields) = match own_form(&web, requester, &headers, bytes).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let out = match fields.everywhere.is_empty() {
+        true => web.accounts.sign_out(&token).await,
+        false => web.accounts.sign_out_everywhere(&account).await,
+    };
+    match out {
+        Ok(()) => see_as("/account/sign-in?news=out", None, false),
+        Err(fault) => refused(&web, &(account, token), fault),
+    }
+}
+
+pub(in crate::web) async fn new_email(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Response {
+    let (who, fields) = match own_form(&web, requester, &headers, bytes).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    match web.accounts.ask_new_email(requester.0, &who.0, &fields.password, &fields.email).await {
+        Ok(id) => see(&format!("/account/code/{id}")),
+        Err(fault) => refused(&web, &who, fault),
+    }
+}
+
+pub(in crate::web) async fn remove(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Response {
+    let (who, fields) = match own_form(&web, requester, &headers, bytes).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    match web.accounts.remove(requester.0, &who.0, &fields.password).await {
+        Ok(()) => see_as("/account/sign-in?news=removed", None, false),
+        // Two forms of this page ask for a password.
+        Err(Fault::Credentials) => {
+            let words = web.say.say("account-fault-credentials");
+            web.overview_page(&who, Some(("remove", words)), None)
+        }
+        Err(fault) => refused(&web, &who, fault),
+    }
+}
+
+fn refused(web: &Web, who: &(Account, String), fault: Fault) -> Response {
+    match web.words(fault) {
+        Refused::Page(stop) => problem(web, &web.problem(&stop)),
+        Refused::Words { field, words } => web.overview_page(who, Some((field, words)), None),
+    }
+}
