@@ -11,7 +11,6 @@ import os
 import platform
 import queue
 import re
-import resource
 import shutil
 import socket
 import ssl
@@ -29,6 +28,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts" / "world"))
 
 import boards  # noqa: E402
+import fleet  # noqa: E402
+from link_check import LinkCheck  # noqa: E402
 from world import Cloud, Ports, Trouble, World, run  # noqa: E402
 
 CORE = 0
@@ -39,8 +40,6 @@ DEVICES = 40
 ADDRESSES = 5
 REQUESTS_EACH = 190
 SIGN_INS = 12
-FLEET = 5000
-BEATS, BEATS_PER_S = 100_000, 5000
 
 
 class Bench:
@@ -221,25 +220,23 @@ class Bench:
         self.row("latchkey-cloud, peak at that rate", f"{peak_kib / 1024:.1f} MiB")
 
     def fleet(self):
-        """Devices that are connected: what each costs the cloud, idle and by its heartbeats."""
-        cloud = Cloud(self.programs, self.folder / "fleet", Ports().pick(9743), 2725)
-        program, identities = self.programs / "examples" / "fleet", self.folder / "fleet.json"
-        run(program, "prepare", "--config", cloud.config, "--count", str(FLEET), "--out", identities, log=self.log)
-        cloud.start()
-        try:
-            where = ["--fleet", identities, "--address", f"127.0.0.1:{cloud.port}", "--pid", str(cloud.service.pid)]
-            how = ["--beats", str(BEATS), "--per-s", str(BEATS_PER_S), "--hold-s", "10"]
-            many = ["prlimit", f"--nofile={resource.getrlimit(resource.RLIMIT_NOFILE)[1]}", "--"]
-            found = json.loads(run(*many, program, "run", *where, *how, log=self.log))
-        finally:
-            cloud.service.stop()
-        self.figures["fleet"] = found
-        if found["lost"]:
-            raise Trouble(f"{found['lost']} of {FLEET} connections were lost")
-        self.row(f"cloud, memory an idle device ({FLEET:,} connected)", f"{found['memory_each_bytes'] / 1024:.1f} KiB", "10 KiB")
-        self.row(f"cloud, processor time for {BEATS:,} heartbeats at {BEATS_PER_S:,}/s", f"{found['beats_cpu_s']:.2f} s", "1.5 s")
-        per_s = FLEET / found["connect_cpu_s"]
-        self.row("cloud, new registered devices a second and core", f"{per_s:,.0f}")
+        """Devices that are connected: what each costs the cloud, beside others."""
+        measured = fleet.Fleet(self.programs, self.folder, self.row, self.figures)
+        if os.environ.get("LATCHKEY_TEST_LONG"):
+            measured.long()
+            measured = fleet.Fleet(self.programs, self.folder / "again", self.row, self.figures)
+        measured.run()
+
+    def idle(self, world: World):
+        """How often a recorder wakes that is connected and has nothing to do."""
+        check = boards.Quiet(world)
+        check.read_documents()
+        check.activate()
+        check.sign_in()
+        LinkCheck(check).online()
+        self.figures["idle"] = found = fleet.wake_ups(world.recorder.service.pid)
+        each = 60 * found["wake_ups"] / found["seconds"]
+        self.row("latchkeyd, wake-ups a minute, idle and connected", f"{each:.1f}")
 
 
 def mib(kib: int) -> str:
@@ -356,18 +353,18 @@ def main():
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--board", action="append", default=[], help="a board that scripts/build has built")
-    parser.add_argument("part", nargs="*", help="size challenge sign_in attack recorder relay fleet boards")
+    parser.add_argument("part", nargs="*", help="size challenge sign_in attack recorder relay fleet idle boards")
     options = parser.parse_args()
-    parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay", "fleet", "boards"]
+    parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay", "fleet", "idle", "boards"]
     where = machine()
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
         bench = Bench(options.programs, Path(folder), options.board)
         for part in parts:
             print(f"  {part.replace('_', ' ')}", flush=True)
-            if part == "recorder":
-                with World(Path(folder) / "world", options.programs) as world:
+            if part in ("recorder", "idle"):
+                with World(Path(folder) / part, options.programs) as world:
                     world.start()
-                    bench.recorder(world)
+                    getattr(bench, part)(world)
             else:
                 getattr(bench, part)()
     found = {"machine": where, **bench.figures}
@@ -375,7 +372,7 @@ def main():
     wide = [max(len(row[column]) for row in bench.rows) for column in range(2)]
     print("\n" + ", ".join(f"{name}: {value}" for name, value in found["machine"].items()) + "\n")
     for what, figure, target in bench.rows:
-        print(f"{what:{wide[0]}}  {figure:{wide[1]}}  {'at most ' + target if target else ''}".rstrip())
+        print(f"{what:{wide[0]}}  {figure:{wide[1]}}  {'aim: ' + target if target else ''}".rstrip())
     print(f"\nwritten to {options.out}")
 
 

@@ -5,6 +5,7 @@ pub mod folders;
 mod handover;
 pub mod heart_task;
 mod hooks;
+pub mod identities;
 pub mod keys;
 pub mod notices;
 mod privileges;
@@ -13,11 +14,18 @@ mod run;
 mod tests;
 pub mod watchdog;
 
-use crate::{board, clock::KernelEntropy, config::Config, store::disk::RealDisk};
+use crate::{
+    board,
+    clock::{Clock, KernelEntropy, SystemClock},
+    config::Config,
+    platform::{self, NotEnrolled},
+    store::disk::RealDisk,
+};
 use folders::FolderError;
 use heart_task::TaskError;
 pub use heart_task::chain;
 use keys::KeyError;
+use latchkey_protocol::{Host, claim::ClaimCode};
 use nix::{
     fcntl::Flock,
     sys::stat::{Mode, umask},
@@ -30,6 +38,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
+
+/// A claim code has 39 letters, digits and hyphens.
+const CLAIM_BYTES_MAX: u64 = 256;
 
 /// What `latchkeyd` was started for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +55,8 @@ pub enum Command {
     IdentityRequest,
     /// Keep what a factory signed.
     IdentityInstall(PathBuf),
+    /// Claim an identity from a cloud, with the code on standard input.
+    IdentityEnrol(Host),
 }
 
 /// Why the daemon cannot start or go on.
@@ -67,6 +80,9 @@ pub enum AppError {
         #[source]
         source: io::Error,
     },
+    /// A cloud gave no identity.
+    #[error("this device was not enrolled: what it had is as it was")]
+    Enrol(#[from] NotEnrolled),
     /// The task that owns the account stopped.
     #[error("the account cannot be served any more")]
     Task(#[from] TaskError),
@@ -80,6 +96,7 @@ pub fn carry_out(command: Command, config: Config) -> Result<(), AppError> {
         Command::HookHelper => hook_helper(&config),
         Command::Check => print("the configuration is right"),
         Command::IdentityRequest => identity_request(&config),
+        Command::IdentityEnrol(host) => identity_enrol(&config, &host),
         Command::IdentityInstall(file) => identity_install(&config, &file),
     }
 }
@@ -122,7 +139,34 @@ fn identity_install(config: &Config, file: &Path) -> Result<(), AppError> {
         .and_then(|opened| opened.take(max).read_to_end(&mut bytes))
         .map_err(|error| failed(&format!("read {}", file.display()), error))?;
     let (state, _alone) = own_state(config)?;
-    let identity = keys::install_identity(&state, &config.device.serial, &bytes)?;
+    let (identity, _) = keys::install_identity(&state, &config.device.serial, &bytes)?;
+    print(&format!(
+        "installed: this device is {} at {}; restart latchkeyd to use it",
+        identity.handle, identity.host
+    ))
+}
+
+/// The code is read and not named among the arguments, where every process could see it.
+fn identity_enrol(config: &Config, server: &Host) -> Result<(), AppError> {
+    let mut code = Zeroizing::new(String::new());
+    io::stdin()
+        .take(CLAIM_BYTES_MAX)
+        .read_to_string(&mut code)
+        .map_err(|error| failed("read the claim code", error))?;
+    let code: ClaimCode =
+        code.trim().parse().map_err(|error| failed("read the claim code", io::Error::other(error)))?;
+    let (state, _alone) = own_state(config)?;
+    let device = &config.device;
+    let request = keys::identity_request(&state, &device.serial, &device.model, &KernelEntropy)?;
+    let time = platform::time::LinkTime::new(keys::told_time(&state));
+    let clock = SystemClock::start(device.utc_offset_min, &KernelEntropy).and_then(|(clock, _)| clock.now());
+    time.set(clock.map_err(|error| failed("read the clocks", error))?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed("start the runtime", error))?;
+    let bounds = platform::policy::Bounds::default();
+    let file =
+        Zeroizing::new(runtime.block_on(platform::enrol::fetch(server, &code, &request, &time, &bounds))?);
+    let (identity, _) = keys::install_identity(&state, &device.serial, &file)?;
     print(&format!(
         "installed: this device is {} at {}; restart latchkeyd to use it",
         identity.handle, identity.host

@@ -115,6 +115,7 @@ mod tests {
             psk: Some(Psk([2; 32])),
             cloud_keys: vec![CloudSecretKey::draw(&mut ChaCha20Rng::seed_from_u64(9)).public()],
             signing_keys: vec![],
+            keys_serial: 0,
             server_roots: String::new(),
             host: Host::parse("cloud.example").unwrap(),
         };

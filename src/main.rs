@@ -5,6 +5,7 @@ use latchkey::{
     config::Config,
     log,
 };
+use latchkey_protocol::Host;
 use lexopt::prelude::*;
 use std::{path::PathBuf, process::ExitCode};
 use tracing_subscriber::filter::Targets;
@@ -14,6 +15,7 @@ usage: latchkeyd run --board FILE [--settings FILE] [--log LEVEL]
        latchkeyd check --board FILE [--settings FILE]
        latchkeyd identity request --board FILE [--settings FILE]
        latchkeyd identity install --board FILE [--settings FILE] IDENTITY.json
+       latchkeyd identity enrol --board FILE [--settings FILE] HOST    (the claim code on standard input)
 
 LEVEL is error, warn, info, debug, trace, or such as warn,latchkey=debug.";
 
@@ -73,6 +75,9 @@ fn parse() -> Result<Arguments, lexopt::Error> {
         [Some("check")] => Command::Check,
         [Some("identity"), Some("request")] => Command::IdentityRequest,
         [Some("identity"), Some("install"), _] => Command::IdentityInstall(words.remove(2).into()),
+        [Some("identity"), Some("enrol"), Some(host)] => {
+            Command::IdentityEnrol(Host::parse(host).map_err(|error| error.to_string())?)
+        }
         _ => return Err("there is no such command".into()),
     };
     let board = board.ok_or("--board FILE is missing")?;

@@ -16,6 +16,9 @@ use latchkey_protocol::{
 };
 use std::sync::Arc;
 
+/// A node's clock may be so far behind that of the one that signs.
+const SKEW_S: i64 = 3600;
+
 /// Why an identity is not signed or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum FactoryError {
@@ -102,17 +105,19 @@ impl Factory {
             psk,
             cloud_keys: vec![self.active],
             signing_keys: self.keys.signing_keys(),
+            keys_serial: 0,
             server_roots: self.keys.root_pem().to_owned(),
             host: self.config.host.clone(),
         };
         Ok((device, file))
     }
 
-    /// A device's certificate, made now, and its issuer.
+    /// A device's certificate, made now.
     pub fn certify(&self, device: &Device, now_s: i64) -> Result<String, FactoryError> {
         let end_s = self.config.platform.certificate_end_s(now_s);
+        let validity_s = end_s.map(|end_s| (now_s - SKEW_S, end_s));
         let (handle, key) = (device.handle.to_string(), device.key.as_bytes());
-        Ok(self.authority.certify(&handle, &device.serial, key, end_s)?)
+        Ok(self.authority.certify(&handle, &device.serial, key, validity_s)?)
     }
 
     /// Signs a request: records the device, gives its file.

@@ -256,24 +256,28 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(authority_params(), key), certificate })
     }
 
-    /// A certificate for a device's key, followed by the issuer's. The device's name in it is its
+    /// A certificate for a device's key. The device's name in it is its
     /// handle, so that a serial is nothing to ask the platform with. Without an end it holds for good.
     pub fn certify(
         &self,
         handle: &str,
         serial: &str,
         public_key: &[u8; 32],
-        end_s: Option<i64>,
+        validity_s: Option<(i64, i64)>,
     ) -> Result<String, KeysError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, handle);
         params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), serial);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
-        params.not_after = end_s.map_or_else(forever, date);
+        // A device has it renewed when a third is left: what ends must also have begun.
+        (params.not_before, params.not_after) = match validity_s {
+            Some((from_s, until_s)) => (date(from_s), date(until_s)),
+            None => (rcgen::date_time_ymd(2026, 1, 1), forever()),
+        };
         let certificate = params.signed_by(&DeviceKey(public_key), &self.issuer)?;
-        Ok(certificate.pem() + &self.certificate)
+        // The root is known where this is shown: sent with it, it would only take room.
+        Ok(certificate.pem())
     }
 }
 

@@ -210,7 +210,7 @@ impl Relay {
 
     /// Has someone told, for as long as they live, whenever a request's mail gets further.
     pub fn watch(&self, id: RequestId, who: Weak<dyn Watch>) {
-        self.watched.add(id, who);
+        self.watched.add(id, who, self.clock.up_ms());
     }
 
     /// Has them told no more.
@@ -225,12 +225,32 @@ impl Relay {
             return;
         }
         match self.store.request(id).await {
-            Ok(Some(request)) => watchers.iter().for_each(|watcher| watcher.told(&request)),
+            Ok(Some(request)) => {
+                self.told(&request);
+                watchers.iter().for_each(|watcher| watcher.told(&request));
+            }
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(error = %crate::worker::chain(&error), "a mail's state cannot be told");
             }
         }
+    }
+
+    /// Whoever watches a request has been told how its mail is; whether that is something new.
+    pub fn told(&self, request: &Request) -> bool {
+        request.mail().is_some_and(|mail| self.watched.knows(request.id, mail.state))
+    }
+
+    /// Tells of mails that another node has sent, or has heard of.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        for id in self.watched.open(self.clock.up_ms()) {
+            if let Some(request) = self.store.request(id).await?
+                && self.told(&request)
+            {
+                self.watched.of(id).iter().for_each(|watcher| watcher.told(&request));
+            }
+        }
+        Ok(())
     }
 
     /// Forgets the watchers that are gone.

@@ -33,6 +33,7 @@ macro_rules! hex_bytes {
         }
     };
 }
+
 pub(crate) use hex_bytes;
 
 /// A text is not hexadecimal of the right length.
@@ -244,6 +245,10 @@ pub struct IdentityFile {
     /// file from before there was a platform link.
     #[serde(default)]
     pub signing_keys: Vec<CloudSigningKey>,
+    /// The serial of the cloud's list that `cloud_keys` and `signing_keys` are from; 0: they are those
+    /// that were signed with the identity. A device writes it, when it keeps a list.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub keys_serial: u64,
     /// X.509, PEM: the roots of which one must have signed the cloud's certificate on the platform
     /// link. Without one there is no link.
     #[serde(default)]
@@ -261,6 +266,10 @@ impl core::fmt::Debug for Psk {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Psk(..)")
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl IdentityFile {

@@ -18,6 +18,10 @@ pub use words::{Capabilities, Model, Nonce, RelayId, Sealed, Serial, Version, Wo
 
 /// What the TLS connection agrees on by ALPN (RFC 7301), so that one port serves browsers and devices.
 pub const ALPN: &[u8] = b"latchkey/1";
+/// By this ALPN a device without an identity asks for one: no certificate is asked of it.
+pub const ENROL_ALPN: &[u8] = b"latchkey-enrol/1";
+/// The path of that request.
+pub const ENROL_PATH: &str = "/api/v1/enrolment";
 /// The path of the request that becomes the WebSocket.
 pub const PATH: &str = "/platform";
 /// The WebSocket's subprotocol.

@@ -4,6 +4,7 @@
 Primitives come from the package `cryptography`; HPKE is in primitives.py, the formats and all rules are here.
 """
 
+import base64
 import json
 import pathlib
 import re
@@ -449,6 +450,19 @@ def check_identity():
     agree(parse_host(file["host"]), file["host"], "the identity file's host")
 
 
+def write_claim(secret, root_der):
+    letters = base64.b32encode(secret + sha256(root_der)[:10]).decode()
+    return "-".join(letters[at : at + 4] for at in range(0, 32, 4))
+
+
+def read_claim(text):
+    need(text.isascii(), "claim")
+    letters = text.replace("-", "").replace(" ", "").upper().replace("0", "O").replace("1", "I")
+    if not re.fullmatch("[A-Z2-7]{32}", letters, re.ASCII):
+        raise Refused("claim")
+    return base64.b32decode(letters)
+
+
 def check_platform():
     vectors = load("platform.json")
     for side, kinds in (("from_device", FROM_DEVICE), ("from_cloud", FROM_CLOUD)):
@@ -460,6 +474,16 @@ def check_platform():
         agree(refusal(read_time, v["keys"], v["nonce"], v["time"]) is None, v["taken"], v["name"])
     for v in vectors["key_lists"]:
         agree(refusal(read_keys, v["list"], v["host"], v["current"], v["trusted"]), v["refused"], v["name"])
+    claims = vectors["claims"]
+    for v in claims["made"]:
+        secret = bytes.fromhex(v["secret"])
+        agree(write_claim(secret, bytes.fromhex(v["root_der"])), v["code"], "a claim code")
+        agree(read_claim(v["code"])[:10].hex(), v["secret"], "a claim code's secret")
+        agree(sha256(secret).hex(), v["digest"], "what a cloud keeps of a claim")
+    for text in claims["typed"]:
+        agree(read_claim(text), read_claim(claims["code"]), text)
+    for text in claims["refused"]:
+        agree(refusal(read_claim, text), "claim", text)
 
 
 check_rfc9180()

@@ -9,7 +9,7 @@ from pathlib import Path
 from emulator import READY, Emulator
 from image import Image
 from machine import Machine
-from networks import ADDRESS
+from networks import ADDRESS, OURS
 from world import Cloud, MailCatcher, Ports, Trouble
 
 DAEMON = "latchkeyd {} --board /etc/latchkey/qemu-armv7.toml --settings /data/settings.toml"
@@ -82,9 +82,11 @@ class BoardWorld:
     def __init__(self, folder: Path, programs: Path, recorder: BoardRecorder):
         self.folder, self.recorder = folder, recorder
         ports = Ports()
-        smtp, mailbox, cloud, operators = (ports.pick(usual) for usual in (2525, 8025, 9443, 9464))
+        usual = (2525, 8025, 9443, 9464, 9444)
+        smtp, mailbox, cloud, operators, devices = (ports.pick(port) for port in usual)
+        self.devices = f"{OURS}:{devices}"
         self.mail = MailCatcher(folder, smtp, mailbox)
-        self.cloud = Cloud(programs, folder / "cloud", cloud, smtp, operators)
+        self.cloud = Cloud(programs, folder / "cloud", cloud, smtp, operators, self.devices)
 
     def __enter__(self):
         self.mail.start()

@@ -3,6 +3,7 @@ every way of being cut off, and back."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client import Api
-from world import Ports, Recorder, Trouble, expect
+from world import Cloud, Ports, Recorder, Trouble, expect
 
 if TYPE_CHECKING:
     from check import Check
@@ -75,6 +76,11 @@ def remote_ports(pid: int) -> set[int]:
     return ports
 
 
+def key_id(link: str) -> str:
+    """The key that a QR code's link is sealed to: bytes 3 to 6, of which 7 are 17 digits."""
+    return int(link.partition("#")[2][:17]).to_bytes(7, "big")[3:].hex()
+
+
 class LinkCheck:
     """The steps, after those of a reset. The recorder is active, has a confirmed way in, and nobody is
     signed in."""
@@ -95,6 +101,8 @@ class LinkCheck:
         self.cloud_restarted()
         self.duplicate()
         self.revoked()
+        self.keys()
+        self.other_cloud()
         self.check.sign_out()
 
     def set(self, enabled: bool, server: str | None = None) -> dict:
@@ -256,3 +264,62 @@ class LinkCheck:
         self.check.sign_in()
         is_online(self.device, "online with a new identity")
         self.check.done("revoked while connected: offline with the reason; signed anew: online")
+
+    def keys(self):
+        """The cloud's keys change: the recorder learns of them over the link, and seals to the new one."""
+        self.check.step = "new keys of the cloud"
+        stored = self.world.recorder.state / "identity.json"
+        before = json.loads(stored.read_text())
+        self.cloud.command("keys", "add")
+        self.cloud.command("keys", "add", "--signing")
+        self.cloud.service.stop()
+        self.cloud.start()
+        is_online(self.device, "online after the change of keys")
+        after = wait_for(
+            lambda: json.loads(stored.read_text()), lambda now: now.get("keys_serial") == 2, "the new keys are kept"
+        )
+        expect(after["cloud_keys"] == before["cloud_keys"], False, "the key that is sealed to is the old one")
+        active = [line.split()[0] for line in self.cloud.command("keys", "list").splitlines() if "active" in line]
+        expect([key_id(self.check.forget())], active, "the key that the QR code is sealed to")
+        self.device.must("POST", "/reset/challenge/send")
+        self.check.code_in_mail(self.check.tag)
+        self.check.done("new keys of the cloud: taken over the link, kept, and sealed to")
+
+    def other_cloud(self):
+        """The owner's own cloud in place of the first one, by a claim code and the admin password."""
+        self.check.step = "another cloud"
+        ports = Ports()
+        folder = self.world.folder / "other-cloud"
+        other = Cloud(self.world.recorder.program.parent, folder, ports.pick(9643), self.world.mail.smtp_port)
+        other.start()
+        try:
+            def asked(claim: str, password: str) -> dict:
+                return {"server": other.host, "claim": claim, "current": password}
+
+            claim = other.command("factory", "claim").strip()
+            path, password = "/platform/enrolment", self.check.password
+            self.device.refused("POST", path, asked("AAAA", password), "invalid-field")
+            self.device.refused("POST", path, asked(claim, "not the password"), "wrong-password")
+            foreign = self.cloud.command("factory", "claim").strip()
+            refusal = self.device.refused("POST", path, asked(foreign, password), "not-enrolled")
+            expect(refusal["reason"], "certificate", "why the code of another cloud is refused")
+            expect(platform(self.device)["state"], "online", "state after refused enrolments")
+            link = self.check.forget()
+            self.device.must("POST", path, asked(claim, password))
+            found = is_online(self.device, "online at the other cloud")
+            expect(found["connects_to"], other.host, "the address that is connected to")
+            refusal = self.device.refused("GET", "/reset/challenge", None, "no-challenge")
+            expect(refusal["reason"], "lost", "why the code that the first cloud had is over")
+            challenge = self.device.must("POST", "/reset/challenge", {"terms_accepted": True}).json()
+            expect(challenge["qr_text"] == link, False, "the QR code is the one for the first cloud")
+            expect(challenge["qr_text"].startswith(f"https://{other.host}/r#"), True, "the QR code's link")
+            self.device.must("POST", "/reset/challenge/send")
+            self.check.set_password(self.check.verify(self.check.code_in_mail(challenge["tag"])))
+            self.check.sign_in()
+            again = other.command("factory", "claim").strip()
+            refusal = self.device.refused("POST", path, asked(again, self.check.password), "not-enrolled")
+            expect(refusal["reason"], "signed-before", "why a second claim for the same serial is refused")
+            expect(platform(self.device)["state"], "online", "state after a refused enrolment")
+        finally:
+            other.service.stop()
+        self.check.done("another cloud, by its claim code and the admin password: online there, and its code counts")

@@ -259,7 +259,9 @@ def shared_tmpfs() -> Path:
 class Cloud:
     """`latchkey-cloud`, sending its mails to the mail catcher."""
 
-    def __init__(self, programs: Path, folder: Path, port: int, smtp_port: int, operators_port: int = 0):
+    def __init__(
+        self, programs: Path, folder: Path, port: int, smtp_port: int, operators_port: int = 0, devices: str = ""
+    ):
         self.program = programs / "latchkey-cloud"
         self.folder, self.port, self.operators_port = folder, port, operators_port
         self.config = folder / "cloud.toml"
@@ -275,12 +277,13 @@ class Cloud:
                 with self.config.open("a") as config:
                     config.write(f'\n[operators]\nlisten = "127.0.0.1:{operators_port}"\n')
                     config.write("\n[platform]\nheartbeat_s = 60\nreconnect_window_s = 1\n")
+                    # An address for recorders alone, beside the one that it shares with browsers.
+                    config.write(f'listen = ["{devices}"]\n' if devices else "")
 
-    def start(self):
-        """Serves."""
-        self.service.start(
-            ["setpriv", "--pdeathsig", "TERM", "--", self.program, "serve", "--config", self.config], [self.port]
-        )
+    def start(self, *within: str):
+        """Serves; within another program, if one is named."""
+        command = ["setpriv", "--pdeathsig", "TERM", "--", *within, self.program, "serve", "--config", self.config]
+        self.service.start(command, [self.port])
 
     @property
     def address(self) -> str:

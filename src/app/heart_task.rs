@@ -16,9 +16,11 @@ use crate::{
     web::Ask,
 };
 use latchkey_protocol::platform::Sealed;
+use latchkey_protocol::DeviceIdentity;
 use std::{
     collections::{HashMap, VecDeque},
     io,
+    sync::Arc,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -73,6 +75,7 @@ pub struct HeartTask {
     notices: watch::Sender<Vec<Notice>>,
     /// Notices that the cloud has, or never will have.
     told: Option<mpsc::Receiver<Vec<Sealed>>>,
+    identities: Option<watch::Receiver<Option<Arc<DeviceIdentity>>>>,
 }
 
 impl HeartTask {
@@ -98,12 +101,18 @@ impl HeartTask {
             platform,
             notices,
             told: None,
+            identities: None,
         })
     }
 
     /// Answers these beats whenever it comes round.
     pub fn watched_by(self, beats: Beats) -> Self {
         Self { beats: Some(beats), ..self }
+    }
+
+    /// Seals with these identities from now on: the present one, and what takes its place.
+    pub fn with_identities(self, identities: watch::Receiver<Option<Arc<DeviceIdentity>>>) -> Self {
+        Self { identities: Some(identities), ..self }
     }
 
     /// Has the board's hooks told of passwords, or asked for them.
@@ -143,6 +152,10 @@ impl HeartTask {
                 told = next_told(&mut self.told) => match told {
                     Some(done) => self.take(Action::NoticesDone(done)).await?,
                     None => self.told = None,
+                },
+                identity = next_identity(&mut self.identities) => match identity {
+                    Some(identity) => self.state = self.state.with_identity(identity),
+                    None => self.identities = None,
                 },
                 beat = next_beat(&mut self.beats) => match beat {
                     Some(beat) => _ = beat.send(()), // whoever felt the pulse may be gone
@@ -289,6 +302,15 @@ async fn next_told(told: &mut Option<mpsc::Receiver<Vec<Sealed>>>) -> Option<Vec
         Some(told) => told.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// The next identity; none if there can be no other. Safe to drop and call again.
+async fn next_identity(
+    identities: &mut Option<watch::Receiver<Option<Arc<DeviceIdentity>>>>,
+) -> Option<Option<Arc<DeviceIdentity>>> {
+    let Some(identities) = identities else { return std::future::pending().await };
+    identities.changed().await.ok()?;
+    Some(identities.borrow_and_update().clone())
 }
 
 /// The next beat that is asked for; none while nobody watches. Safe to drop and call again.

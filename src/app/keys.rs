@@ -5,12 +5,12 @@ use crate::{
     certificate::{self, Certificate},
     clock::Entropy,
     identity,
-    platform::LinkIdentity,
+    platform::{LearnError, Learned, LinkIdentity},
     store::disk::{Disk, RealDisk, replace},
 };
 use ed25519_dalek::SigningKey;
 use latchkey_protocol::{
-    DeviceIdentity,
+    DeviceIdentity, Handle,
     identity::{IdentityFile, IdentityRequest},
 };
 use std::io;
@@ -39,6 +39,9 @@ pub enum KeyError {
     /// The identity cannot be used.
     #[error("the identity cannot be used")]
     Identity(#[from] identity::Error),
+    /// What the cloud said does not hold.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     /// The device has no key yet.
     #[error("the device has no key yet: run `latchkeyd identity request` and have its output signed first")]
     NoKey,
@@ -139,11 +142,34 @@ pub fn identity_request(
 }
 
 /// Checks a signed identity against the device's key and keeps it.
-pub fn install_identity(state: &RealDisk, serial: &str, file: &[u8]) -> Result<DeviceIdentity, KeyError> {
+pub fn install_identity(
+    state: &RealDisk,
+    serial: &str,
+    file: &[u8],
+) -> Result<(DeviceIdentity, IdentityFile), KeyError> {
     let key = device_key(state)?.ok_or(KeyError::NoKey)?;
-    let (identity, _) = identity::join(file, key, serial)?;
+    let joined = identity::join(file, key, serial)?;
     write(state, IDENTITY, file)?;
-    Ok(identity)
+    Ok(joined)
+}
+
+/// Keeps what the cloud of an identity said, if it holds for the identity that is on flash now.
+pub fn learn(
+    state: &RealDisk,
+    serial: &str,
+    of: Handle,
+    learned: Learned,
+) -> Result<(DeviceIdentity, IdentityFile), KeyError> {
+    let key = device_key(state)?.ok_or(KeyError::NoKey)?;
+    let file = read(state, IDENTITY, identity::FILE_BYTES_MAX)?;
+    let file: Option<IdentityFile> = file.and_then(|file| serde_json::from_slice(&file).ok());
+    let file = file.filter(|file| file.handle == of).ok_or(LearnError::OtherIdentity)?;
+    let file = learned.applied(file, &key)?;
+    let not_written = |error: serde_json::Error| KeyError::File { file: IDENTITY, source: error.into() };
+    let bytes = Zeroizing::new(serde_json::to_vec_pretty(&file).map_err(not_written)?);
+    let joined = identity::join(&bytes, key, serial)?;
+    write(state, IDENTITY, &bytes)?;
+    Ok(joined)
 }
 
 fn device_key(state: &RealDisk) -> Result<Option<SigningKey>, KeyError> {

@@ -3,7 +3,9 @@
 use super::{
     AppError, failed, folders, handover,
     heart_task::{HeartTask, Parts},
-    hooks, keys,
+    hooks,
+    identities::Identities,
+    keys,
     notices::Notices,
     privileges,
     watchdog::{Pulse, Watchdog},
@@ -17,6 +19,7 @@ use crate::{
     store::{Files, disk::RealDisk},
     web::{self, listen, listen::Listeners},
 };
+use latchkey_protocol::DeviceIdentity;
 use nix::unistd::Uid;
 use rand_core::Rng;
 use std::{io, os::unix::fs::MetadataExt, sync::Arc, time::Duration};
@@ -65,19 +68,17 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
     let state_folder = folders::open_state(&config.paths.state)?;
     let runtime_folder = folders::open_runtime(&config.paths.runtime)?;
     let certificate = keys::certificate(&state_folder, &config.device.serial, &config.lan.names)?;
-    let identity = keys::device_identity(&state_folder, &config.device.serial);
+    let kept = folders::open_state(&config.paths.state)?;
+    let identities = Arc::new(Identities::open(kept, &config.device.serial, &config.device.model));
     let (clock, no_boot_id) = SystemClock::start(config.device.utc_offset_min, &KernelEntropy)
         .map_err(|error| failed("read the clocks", error))?;
     if let Some(error) = no_boot_id {
         tracing::error!(%error, "this boot has no id: no reset by email until /proc is mounted");
     }
-    let link_identity = identity
-        .as_ref()
-        .and_then(|(identity, file)| keys::link_identity(identity, file, env!("CARGO_PKG_VERSION")));
-    let link = link_parts(config, link_identity, &state_folder, clock.clone())?;
+    let link = link_parts(config, &state_folder, clock.clone(), &identities)?;
     let parts = Parts {
         context: recovery::Context {
-            identity: identity.map(|(identity, _)| Arc::new(identity)),
+            identity: identities.heart().borrow().clone(),
             serial: config.device.serial.clone(),
             limits: config.limits.clone(),
             hooks: hooks::kind(config.hooks.as_ref()),
@@ -90,8 +91,17 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
             passes: config.password_hash.passes,
         },
     };
-    let served =
-        runtime.block_on(serve(config, parts, link, &certificate, form_key, listeners, watchdog, helper));
+    let served = runtime.block_on(serve(
+        config,
+        parts,
+        link,
+        identities.heart(),
+        &certificate,
+        form_key,
+        listeners,
+        watchdog,
+        helper,
+    ));
     // A store or hash that never comes back must not keep the process from ending.
     runtime.shutdown_background();
     served
@@ -115,15 +125,16 @@ fn give_up_root(config: &Config, to: Option<&Privileges>) -> Result<(), AppError
 /// What the platform link works with, besides the owner's settings.
 fn link_parts(
     config: &Config,
-    identity: Option<platform::LinkIdentity>,
     state: &RealDisk,
     clock: SystemClock,
+    identities: &Arc<Identities>,
 ) -> Result<platform::Parts, AppError> {
     let rng = KernelEntropy.generator().map_err(|e| failed("get random numbers from the kernel", e))?;
     let kept = folders::open_state(&config.paths.state)?;
     Ok(platform::Parts {
-        identity,
-        clock: Box::new(clock),
+        identity: identities.link(),
+        keeper: Some(identities.clone()),
+        clock: Arc::new(clock),
         rng,
         bounds: platform::policy::Bounds::default(),
         floor_unix_s: keys::told_time(state),
@@ -136,6 +147,7 @@ async fn serve(
     config: &Config,
     parts: Parts,
     link: platform::Parts,
+    identities: watch::Receiver<Option<Arc<DeviceIdentity>>>,
     certificate: &Certificate,
     form_key: Zeroizing<[u8; 32]>,
     listeners: Listeners,
@@ -147,7 +159,8 @@ async fn serve(
     let (pulse, beats) = Pulse::new();
     let (line, hook_task) = hooks::line(helper.clone());
     tokio::spawn(hook_task.run());
-    let mut heart_task = HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper);
+    let mut heart_task =
+        HeartTask::start(parts, asks)?.watched_by(beats).with_hooks(line, helper).with_identities(identities);
     let (link, link_task) = platform::new(link, heart_task.platform());
     let (waiting, told) = heart_task.notices();
     tokio::spawn(Notices::new(waiting, told, link.clone()).run());

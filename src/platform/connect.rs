@@ -1,10 +1,10 @@
 //! One attempt: name, TCP, TLS, upgrade, registration, each with its time limit and its own reason.
 
-use super::{policy::Bounds, status::Reason, time::LinkTime};
+use super::{learn, policy::Bounds, status::Reason, time::LinkTime};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
 use futures_util::{SinkExt, StreamExt};
 use latchkey_protocol::{
-    Host,
+    Handle, Host,
     platform::{
         ALPN, Capabilities, CloudSigningKey, FRAME_BYTES_MAX, FromCloud, FromDevice, Model, PATH, Register,
         Registered, SUBPROTOCOL, Serial, Version,
@@ -58,6 +58,10 @@ pub enum LinkIdentityError {
 /// What it takes to be let in by a cloud, and to know it.
 #[derive(Clone)]
 pub struct LinkIdentity {
+    /// Whose it is.
+    pub handle: Handle,
+    /// From when on a new certificate is asked for, in seconds since 1970; None: it cannot be told.
+    pub(super) renew_from_unix_s: Option<i64>,
     /// Who the cloud is, and where unless the owner has set another address.
     pub host: Host,
     /// What the cloud signs the time with.
@@ -86,8 +90,11 @@ impl LinkIdentity {
             roots.add(root)?;
         }
         let pkcs8 = key.to_pkcs8_der().map_err(|_| LinkIdentityError::Key)?;
-        let capabilities = [Capabilities::SUBMIT, Capabilities::RECONNECT];
+        let capabilities =
+            [Capabilities::SUBMIT, Capabilities::RENEW, Capabilities::KEYS, Capabilities::RECONNECT];
         let identity = Self {
+            handle: file.handle,
+            renew_from_unix_s: learn::facts(&file.certificate).map(|facts| facts.renew_from_unix_s()),
             host: file.host.clone(),
             signing_keys: file.signing_keys.clone(),
             register: FromDevice::Register(Register {
@@ -176,7 +183,7 @@ pub(super) fn name_of(host: &Host) -> &str {
 }
 
 /// What a failed handshake says.
-fn tls_reason(error: &io::Error) -> Reason {
+pub(super) fn tls_reason(error: &io::Error) -> Reason {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     match inner {
         Some(TlsError::InvalidCertificate(

@@ -2,6 +2,8 @@
 
 use super::{
     connect::{LinkIdentity, Socket, Stopped, connect},
+    enrol::{Enroller, NotEnrolled},
+    learn::Keeper,
     policy::{Bounds, Ended, Policy},
     session::{Finish, Session},
     status::{NotSent, Reason, Sent, State, Status},
@@ -15,12 +17,13 @@ use crate::{
 use chacha20::ChaCha20Rng;
 use latchkey_protocol::{
     Host, SealedChallenge,
+    claim::ClaimCode,
     platform::{MailStatus, Registered},
 };
 use sha2::{Digest, Sha256};
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Mutex, mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -49,8 +52,9 @@ pub(super) enum Ask {
 pub(super) type Mails = VecDeque<([u8; 32], MailStatus)>;
 
 /// The way to the task.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
+    enroller: Arc<Enroller>,
     asks: mpsc::Sender<Ask>,
     status: watch::Receiver<Status>,
     mails: watch::Receiver<Mails>,
@@ -80,6 +84,12 @@ impl Handle {
         reply.await.unwrap_or(Err(NotSent::Offline))
     }
 
+    /// Claims an identity from a cloud, in place of the one that the device may have. The caller has
+    /// made sure that the owner wants that.
+    pub async fn enrol(&self, server: &Host, code: &ClaimCode) -> Result<(), NotEnrolled> {
+        self.enroller.enrol(server, code).await
+    }
+
     /// How far the mail of a sealed challenge is that was handed over by this run of the daemon.
     pub fn mail_of(&self, sealed: &SealedChallenge) -> Option<Sent> {
         let hash = hash_of(sealed);
@@ -98,10 +108,12 @@ impl Handle {
 
 /// What the task works with.
 pub struct Parts {
-    /// None: there is no link, and the pages say so.
-    pub identity: Option<LinkIdentity>,
+    /// The present one. None: there is no link, and the pages say so.
+    pub identity: watch::Receiver<Option<LinkIdentity>>,
+    /// Keeps what is learned of it. None: nothing is learned.
+    pub keeper: Option<Arc<dyn Keeper>>,
     /// Time.
-    pub clock: Box<dyn Clock + Sync>,
+    pub clock: Arc<dyn Clock + Sync>,
     /// Chance: waits, nonces.
     pub rng: ChaCha20Rng,
     /// The figures that hold without a cloud's word.
@@ -119,6 +131,13 @@ pub fn new(parts: Parts, settings: watch::Receiver<PlatformSettings>) -> (Handle
     let (asks, receiver) = mpsc::channel(QUEUE_MAX);
     let (status, seen) = watch::channel(Status::default());
     let (mails, mails_seen) = watch::channel(Mails::new());
+    let enroller = Arc::new(Enroller {
+        keeper: parts.keeper.clone(),
+        clock: Arc::clone(&parts.clock),
+        floor_unix_s: parts.floor_unix_s,
+        bounds: parts.bounds,
+        one: Mutex::new(()),
+    });
     let link = Link {
         policy: Policy::new(parts.bounds),
         time: LinkTime::new(parts.floor_unix_s),
@@ -127,7 +146,7 @@ pub fn new(parts: Parts, settings: watch::Receiver<PlatformSettings>) -> (Handle
         settings,
         parts,
     };
-    (Handle { asks, status: seen, mails: mails_seen }, link)
+    (Handle { enroller, asks, status: seen, mails: mails_seen }, link)
 }
 
 /// Where status and mails are shown.
@@ -177,8 +196,9 @@ impl Link {
         let mut wait_ms = self.policy.first(&mut self.parts.rng);
         loop {
             let settings = self.settings.borrow_and_update().clone();
-            let server = self.server(&settings);
-            let Some((identity, server)) = self.parts.identity.clone().zip(server) else {
+            let identity = self.parts.identity.borrow_and_update().clone();
+            let server = settings.server.clone().or_else(|| identity.as_ref().map(|own| own.host.clone()));
+            let Some(server) = identity.and(server) else {
                 self.show(State::NoIdentity, None, None, String::new());
                 if self.wait(None).await == Gone::Yes {
                     return;
@@ -193,19 +213,15 @@ impl Link {
                 wait_ms = 0;
                 continue;
             }
-            match self.stay_connected(&identity, &server, wait_ms).await {
+            match self.stay_connected(&server, wait_ms).await {
                 Woken::Stopped => return,
                 Woken::Settings | Woken::Due => wait_ms = 0,
             }
         }
     }
 
-    fn server(&self, settings: &PlatformSettings) -> Option<Host> {
-        settings.server.clone().or_else(|| self.parts.identity.as_ref().map(|own| own.host.clone()))
-    }
-
-    /// Connects again and again, until the settings change.
-    async fn stay_connected(&mut self, identity: &LinkIdentity, server: &Host, wait_ms: u64) -> Woken {
+    /// Connects again and again, until the settings or the identity change.
+    async fn stay_connected(&mut self, server: &Host, wait_ms: u64) -> Woken {
         let mut wait_ms = wait_ms;
         let mut reason = None;
         loop {
@@ -218,16 +234,21 @@ impl Link {
             self.board.change(|status| {
                 (status.state, status.next_try_ms) = (State::Connecting, None);
             });
-            let mut settings = self.settings.clone();
+            // With what was learned on the connection before.
+            let Some(identity) = self.parts.identity.borrow_and_update().clone() else {
+                return Woken::Settings;
+            };
+            let (mut settings, mut other) = (self.settings.clone(), self.parts.identity.clone());
             settings.mark_unchanged();
             let attempt = tokio::select! {
-                attempt = self.attempt(identity, server) => attempt,
+                attempt = self.attempt(&identity, server) => attempt,
+                () = replaced(&mut other) => return Woken::Settings,
                 changed = settings.changed() => {
                     return if changed.is_ok() { Woken::Settings } else { Woken::Stopped };
                 }
             };
             let ended = match attempt {
-                Ok((socket, registered)) => match self.serve(socket, &registered).await {
+                Ok((socket, registered)) => match self.serve(socket, &registered, &identity).await {
                     Finish::Ended(ended, why) => {
                         reason = Some(why);
                         ended
@@ -276,7 +297,7 @@ impl Link {
     }
 
     /// A registered connection, until it ends.
-    async fn serve(&mut self, socket: Socket, registered: &Registered) -> Finish {
+    async fn serve(&mut self, socket: Socket, registered: &Registered, identity: &LinkIdentity) -> Finish {
         let Some(now) = self.now() else { return Finish::Stopped };
         tracing::info!("registered with the platform");
         self.policy.registered(now.boottime_ms, registered.heartbeat_s, registered.reconnect_window_s);
@@ -300,6 +321,11 @@ impl Link {
             asks: &mut self.asks,
             settings: &mut self.settings,
             board: &self.board,
+            identity: &mut self.parts.identity,
+            keeper: self.parts.keeper.as_deref(),
+            own: (identity.handle, identity.host.clone()),
+            renew_from_unix_s: identity.renew_from_unix_s,
+            time: &self.time,
         };
         let finish = session.run().await;
         if let Finish::Ended(_, reason) = &finish {
@@ -331,6 +357,7 @@ impl Link {
                 changed = self.settings.changed() => {
                     return if changed.is_ok() { Gone::No } else { Gone::Yes };
                 }
+                () = replaced(&mut self.parts.identity) => return Gone::No,
                 ask = self.asks.recv() => match ask {
                     Some(Ask::TryNow) if until.is_some() => return Gone::Asked,
                     Some(Ask::TryNow) => {}
@@ -343,6 +370,13 @@ impl Link {
 
     fn now(&self) -> Option<Now> {
         self.parts.clock.now().inspect_err(|error| tracing::error!(%error, "the clock cannot be read")).ok()
+    }
+}
+
+/// Waits until there is another identity, or something new in the present one.
+pub(super) async fn replaced(identity: &mut watch::Receiver<Option<LinkIdentity>>) {
+    if identity.changed().await.is_err() {
+        std::future::pending().await // nobody is left who could replace it
     }
 }
 

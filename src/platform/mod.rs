@@ -8,13 +8,20 @@
 //! | [`time`] | the device's time for certificates, whatever its clock shows |
 //! | [`connect`] | name, TCP, TLS, upgrade, registration; why not |
 //! | [`session`] | a registered connection |
+//! | [`learn`] | what the cloud says of certificate and keys, and who keeps it |
+//! | [`enrol`] | an identity for a claim code |
+//! | `certificate`, `https` | whose a certificate is and until when; one request over TLS |
 //! | `time_question` | the time as the cloud signs it, when the clock is wrong |
 //! | [`link`] | the task that owns all of it |
 //!
 //! Must not: decide anything about the account, or open a socket while the owner has not switched
 //! platform access on.
 
+mod certificate;
 pub mod connect;
+pub mod enrol;
+mod https;
+pub mod learn;
 pub mod link;
 pub mod policy;
 pub mod session;
@@ -23,5 +30,7 @@ pub mod time;
 mod time_question;
 
 pub use connect::{LinkIdentity, LinkIdentityError};
+pub use enrol::{Enroller, NotEnrolled};
+pub use learn::{KeepError, Keeper, LearnError, Learned};
 pub use link::{Handle, Parts, new};
 pub use status::{NotSent, Reason, Sent, State, Status};

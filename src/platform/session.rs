@@ -1,16 +1,19 @@
 //! A registered connection: heartbeat, sealed challenges, and what the cloud says by itself.
 
 use super::{
+    LinkIdentity,
     connect::{Socket, closed_reason},
-    link::{Ask, Board, hash_of},
+    learn::{Keeper, Learned},
+    link::{Ask, Board, hash_of, replaced},
     policy::{Ended, Policy},
     status::{NotSent, Reason, Sent},
+    time::LinkTime,
 };
 use crate::{clock::Clock, recovery::record::PlatformSettings};
 use chacha20::ChaCha20Rng;
 use futures_util::{SinkExt, StreamExt};
 use latchkey_protocol::{
-    SealedChallenge,
+    Handle, Host, SealedChallenge,
     platform::{Capabilities, FromCloud, FromDevice, RelayId, Sealed, close},
 };
 use std::{collections::VecDeque, time::Duration};
@@ -27,6 +30,8 @@ const FOLLOWED_MAX: usize = 8;
 /// Challenges a minute, well below what a cloud takes (8.7): whoever asks for more waits, and the
 /// connection is not lost to somebody at a page who presses a button again and again.
 const SUBMITS_A_MINUTE_MAX: usize = 10;
+/// After a certificate was not renewed, it is asked for again so much later.
+const RENEW_AGAIN_MS: u64 = 6 * 3600 * 1000;
 /// A goodbye is not waited for.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
@@ -34,7 +39,7 @@ const GOODBYE_MAX: Duration = Duration::from_secs(2);
 pub(super) enum Finish {
     /// It broke or was ended by the cloud.
     Ended(Ended, Reason),
-    /// The owner has changed the settings.
+    /// The owner has changed the settings, or the cloud.
     Settings,
     /// The daemon stops.
     Stopped,
@@ -51,6 +56,12 @@ pub(super) struct Session<'a> {
     pub(super) asks: &'a mut mpsc::Receiver<Ask>,
     pub(super) settings: &'a mut watch::Receiver<PlatformSettings>,
     pub(super) board: &'a Board,
+    pub(super) identity: &'a mut watch::Receiver<Option<LinkIdentity>>,
+    pub(super) keeper: Option<&'a dyn Keeper>,
+    /// Whose connection this is, and to which cloud.
+    pub(super) own: (Handle, Host),
+    pub(super) renew_from_unix_s: Option<i64>,
+    pub(super) time: &'a LinkTime,
 }
 
 /// A question without its answer yet.
@@ -66,12 +77,15 @@ struct Talk {
     waiting: Vec<Waiting>,
     followed: VecDeque<(RelayId, [u8; 32])>,
     submitted_ms: VecDeque<u64>,
+    renewal: Option<u32>,
+    renew_at_ms: u64,
 }
 
 enum Happened {
     Frame(Option<Result<Message, tungstenite::Error>>),
     Asked(Option<Ask>),
     Settings(bool),
+    Identity,
     Due,
 }
 
@@ -99,6 +113,7 @@ impl Session<'_> {
             if pong_by_ms.is_some_and(|by_ms| now_ms >= by_ms) {
                 return Err((Finish::Ended(Ended::Lost, Reason::Silent), Some(close::SILENT)));
             }
+            self.renew_if_due(talk).await?;
             if now_ms >= ping_at_ms {
                 self.send(Message::Ping(Default::default())).await?;
                 // The first ping without an answer counts: the next may come before its time is over.
@@ -108,7 +123,8 @@ impl Session<'_> {
             let until_ms = pong_by_ms.map_or(ping_at_ms, |by_ms| by_ms.min(ping_at_ms));
             match self.next(until_ms.saturating_sub(now_ms)).await {
                 Happened::Due => {}
-                Happened::Settings(true) => return Err((Finish::Settings, Some(1000))),
+                Happened::Identity if self.is_still_own() => {}
+                Happened::Settings(true) | Happened::Identity => return Err((Finish::Settings, Some(1000))),
                 Happened::Settings(false) | Happened::Asked(None) => {
                     return Err((Finish::Stopped, Some(1000)));
                 }
@@ -145,10 +161,48 @@ impl Session<'_> {
                 frame = self.socket.next() => Happened::Frame(frame),
                 ask = self.asks.recv() => Happened::Asked(ask),
                 changed = self.settings.changed() => Happened::Settings(changed.is_ok()),
+                () = replaced(self.identity) => Happened::Identity,
             }
         };
         // A moment more, so that the clock has passed the moment when it is looked at.
         timeout(Duration::from_millis(wait_ms + 1), something).await.unwrap_or(Happened::Due)
+    }
+
+    /// Whether the identity, which has changed, is still of the same device and cloud.
+    fn is_still_own(&self) -> bool {
+        let now = self.identity.borrow();
+        now.as_ref().is_some_and(|now| now.handle == self.own.0 && now.host == self.own.1)
+    }
+
+    /// Asks for a new certificate when a third of its validity is left. It is looked at whenever
+    /// something happens, which is at every heartbeat at least.
+    async fn renew_if_due(&mut self, talk: &mut Talk) -> Result<(), (Finish, Option<u16>)> {
+        let due = self.renew_from_unix_s.filter(|_| self.takes.has(Capabilities::RENEW));
+        let (Some(due_unix_s), Some(_)) = (due, self.keeper) else { return Ok(()) };
+        let now = self.clock.now().map_err(|_| (Finish::Stopped, None))?;
+        if talk.renewal.is_some() || self.time.unix_s(now) < due_unix_s || now.boottime_ms < talk.renew_at_ms
+        {
+            return Ok(());
+        }
+        let id = talk.next_id;
+        talk.next_id = talk.next_id.wrapping_add(1);
+        talk.renewal = Some(id);
+        talk.renew_at_ms = now.boottime_ms + RENEW_AGAIN_MS;
+        self.send(Message::text(FromDevice::Renew { id }.to_frame())).await
+    }
+
+    /// Has it kept. What does not hold changes nothing, and the connection goes on.
+    fn learn(&mut self, learned: Learned) {
+        let Some(keeper) = self.keeper else { return };
+        let what = if matches!(learned, Learned::Keys(_)) { "the cloud's keys" } else { "a new certificate" };
+        match keeper.learn(self.own.0, learned) {
+            Ok(()) => {
+                tracing::info!("kept {what}");
+                let now = self.identity.borrow_and_update();
+                self.renew_from_unix_s = now.as_ref().and_then(|now| now.renew_from_unix_s);
+            }
+            Err(error) => tracing::warn!(%error, "did not keep {what}"),
+        }
     }
 
     async fn submit(
@@ -189,6 +243,10 @@ impl Session<'_> {
                 self.board.mail(waiting.hash, mail);
                 let _ = waiting.answer.send(Ok(Sent { mail })); // whoever asked may be gone
             }
+            FromCloud::Rejected { id, problem, retry_after_s } if talk.renewal == Some(id) => {
+                talk.renewal = None;
+                tracing::warn!(?problem, ?retry_after_s, "the certificate was not renewed");
+            }
             FromCloud::Rejected { id, problem, retry_after_s } => {
                 let waiting = take(talk, id).ok_or_else(malformed)?;
                 let _ = waiting.answer.send(Err(NotSent::Rejected { problem, retry_after_s }));
@@ -202,11 +260,13 @@ impl Session<'_> {
                 let ended = Finish::Ended(Ended::Reconnect { window_s }, Reason::Lost);
                 return Err((ended, Some(close::GOING_AWAY)));
             }
+            FromCloud::Renewed { id, certificate } => {
+                talk.renewal.take().filter(|own| *own == id).ok_or_else(malformed)?;
+                self.learn(Learned::Certificate(certificate));
+            }
+            FromCloud::Keys(list) => self.learn(Learned::Keys(list)),
             // Not asked for.
-            FromCloud::Registered(_)
-            | FromCloud::Refused { .. }
-            | FromCloud::Renewed { .. }
-            | FromCloud::Keys(_) => return Err(malformed()),
+            FromCloud::Registered(_) | FromCloud::Refused { .. } => return Err(malformed()),
         }
         Ok(())
     }

@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-/// No later than any build of this version: 2026-11-01. No clock that is right is before it.
-pub const BUILD_UNIX_S: i64 = 1_793_491_200;
+/// When the source was committed, or what SOURCE_DATE_EPOCH said at the build. No clock that is right is before it.
+pub const BUILD_UNIX_S: i64 = match i64::from_str_radix(env!("LATCHKEY_BUILD_UNIX_S"), 10) {
+    Ok(unix_s) => unix_s,
+    Err(_) => panic!("build.rs writes a number"),
+};
 
 /// What the device knows of the time.
 #[derive(Debug, Clone)]

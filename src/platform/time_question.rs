@@ -4,6 +4,7 @@
 
 use super::{
     connect::{LinkIdentity, name_of, reach},
+    https,
     policy::Bounds,
 };
 use chacha20::ChaCha20Rng;
@@ -19,11 +20,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::time::timeout;
 
 /// An answer with its head; a cloud's is a few hundred bytes.
 const ANSWER_BYTES_MAX: u64 = 8 * 1024;
@@ -40,7 +37,8 @@ pub(super) async fn ask(
     rng.fill_bytes(&mut nonce.0);
     let step_max = Duration::from_secs(bounds.step_max_s.into());
     let answer = timeout(step_max, question(identity, server, step_max, nonce)).await.ok()??;
-    let signed: SignedTime = serde_json::from_slice(body(&answer)?).ok()?;
+    let (200, body) = https::parts(&answer)? else { return None };
+    let signed: SignedTime = serde_json::from_slice(body).ok()?;
     signed.verify(&identity.signing_keys, nonce)
 }
 
@@ -60,25 +58,11 @@ async fn question(
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let name = ServerName::try_from(name_of(&identity.host).to_owned()).ok()?;
-    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
     let request = format!(
         "GET {TIME_PATH}?nonce={nonce} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
         identity.host
     );
-    tls.write_all(request.as_bytes()).await.ok()?;
-    tls.flush().await.ok()?;
-    let mut answer = Vec::new();
-    // A server that does not say goodbye has said what it had to: the signature covers the rest.
-    let _ = tls.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
-    Some(answer)
-}
-
-/// The body of an answer with status 200 that is not in pieces.
-fn body(answer: &[u8]) -> Option<&[u8]> {
-    let end = answer.windows(4).position(|at| at == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&answer[..end]).ok()?.to_ascii_lowercase();
-    let ok = head.starts_with("http/1.1 200 ") && !head.contains("\r\ntransfer-encoding:");
-    ok.then_some(&answer[end + 4..])
+    https::exchange(config, name, stream, request.as_bytes(), ANSWER_BYTES_MAX).await.ok()
 }
 
 /// Takes every certificate, for the one question whose answer is signed by itself.
@@ -117,24 +101,5 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_whole_body_of_a_200_is_read() {
-        assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), Some(&b"{}"[..]));
-        for answer in [
-            &b""[..],
-            b"HTTP/1.1 200 OK\r\n",
-            b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n{}",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-            b"HTTP/1.1 200 \xff\r\n\r\n{}",
-        ] {
-            assert_eq!(body(answer), None);
-        }
     }
 }

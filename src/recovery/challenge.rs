@@ -13,7 +13,8 @@ use super::{
     throttle::Throttle,
 };
 use latchkey_protocol::{
-    Addresses, Challenge, ChallengeId, Code, Door, Locale, Message, QrLink, SealedChallenge, Tag,
+    Addresses, Challenge, ChallengeId, Code, Door, Handle, Locale, Message, ParsedChallenge, QrLink,
+    SealedChallenge, Tag,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -143,6 +144,15 @@ impl Slot {
     pub(super) fn end(&mut self, why: Ended) {
         if let Self::Live(_) = self {
             *self = Self::Ended(why);
+        }
+    }
+
+    /// Ends a live challenge that another identity has sealed.
+    pub(super) fn end_foreign(&mut self, own: Handle) {
+        if let Self::Live(pending) = self
+            && ParsedChallenge::parse(&pending.sealed).is_ok_and(|parsed| parsed.handle() != own)
+        {
+            *self = Self::Ended(Ended::Lost);
         }
     }
 

@@ -12,7 +12,7 @@ use latchkey_protocol::{DeviceIdentity, Door};
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
-/// Facts of the device that do not change while the daemon runs.
+/// Facts of the device. Only the identity changes while the daemon runs.
 #[derive(Clone)]
 pub struct Context {
     /// What it takes to seal a challenge; absent until the device is registered with a cloud.
@@ -179,7 +179,28 @@ impl State {
                 Phase::Active(Box::new(Active::boot(record, &stored, &context.limits, now)))
             }
         };
-        Self { context: Arc::new(context), phase, hashing: Hashing::default() }
+        let mut state = Self { context: Arc::new(context), phase, hashing: Hashing::default() };
+        state.end_foreign();
+        state
+    }
+
+    /// The state with another identity, or with new keys in the one that there was.
+    pub fn with_identity(&self, identity: Option<Arc<DeviceIdentity>>) -> Self {
+        let mut state = self.clone();
+        Arc::make_mut(&mut state.context).identity = identity;
+        state.end_foreign();
+        state
+    }
+
+    /// Ends challenges that were sealed under another identity: a QR code would lead to a cloud that
+    /// cannot open them.
+    fn end_foreign(&mut self) {
+        let (Phase::Active(active), Some(identity)) = (&mut self.phase, &self.context.identity) else {
+            return;
+        };
+        for door in DOORS {
+            active.door_mut(door).slot.end_foreign(identity.handle);
+        }
     }
 
     /// The state to go on from after a durable effect of a step failed: `self` is the state before

@@ -108,6 +108,7 @@ struct FactoryReset {
 pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Result<Response, Fault> {
     if let Api::ReadPlatform
     | Api::SetPlatform
+    | Api::EnrolPlatform
     | Api::TryPlatform
     | Api::PlatformQr
     | Api::SendChallenge
@@ -187,6 +188,7 @@ pub async fn handle(ctx: &Context, caller: &Caller, api: Api, body: &[u8]) -> Re
         // Answered above.
         Api::ReadPlatform
         | Api::SetPlatform
+        | Api::EnrolPlatform
         | Api::TryPlatform
         | Api::PlatformQr
         | Api::SendChallenge

@@ -3,15 +3,17 @@
 use super::{Caller, Context, Fault, Response, api, respond, routes::Api};
 use crate::{
     platform::{NotSent, Sent, State, Status},
-    recovery::{ChallengeView, DeviceCode, PlatformSettings, Refusal, Reply, Request},
+    recovery::{ChallengeView, DeviceCode, Password, PlatformSettings, Refusal, Reply, Request},
 };
 use hyper::StatusCode;
 use latchkey_protocol::{
     Host,
+    claim::ClaimCode,
     platform::{MailReason, MailState, Problem},
 };
 use serde::Deserialize;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,14 @@ struct SetPlatform {
     verification_code: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnrolPlatform {
+    server: String,
+    claim: Zeroizing<String>,
+    current: Zeroizing<String>,
+}
+
 /// Answers a request about platform access.
 pub async fn handle(ctx: &Context, caller: &Caller, asked: Api, body: &[u8]) -> Result<Response, Fault> {
     match asked {
@@ -31,6 +41,11 @@ pub async fn handle(ctx: &Context, caller: &Caller, asked: Api, body: &[u8]) -> 
             let settings = settings(enabled, server.as_deref(), verification_code.as_deref())?;
             let settings = set(ctx, caller, settings).await?;
             Ok(described(ctx, &settings))
+        }
+        Api::EnrolPlatform => {
+            let EnrolPlatform { server, claim, current } = api::parse(body)?;
+            enrol(ctx, caller, &server, &claim, current).await?;
+            Ok(described(ctx, &read(ctx, caller).await?))
         }
         Api::TryPlatform => {
             read(ctx, caller).await?;
@@ -104,6 +119,33 @@ pub fn settings(
             .transpose()
             .map_err(invalid("verification_code", "not-a-verification-code"))?,
     })
+}
+
+/// Claims an identity from another cloud, in place of the one that the device may have. Whoever does that
+/// decides who mails codes from now on: the admin password is asked for, at the rate of signing in.
+pub async fn enrol(
+    ctx: &Context,
+    caller: &Caller,
+    server: &str,
+    claim: &str,
+    current: Zeroizing<String>,
+) -> Result<(), Fault> {
+    let server = Host::parse(&server.trim().to_ascii_lowercase())
+        .map_err(|_| Fault::InvalidField { field: "server", reason: "not-a-host" })?;
+    let claim: ClaimCode =
+        claim.parse().map_err(|_| Fault::InvalidField { field: "claim", reason: "not-a-claim-code" })?;
+    read(ctx, caller).await?;
+    // A session of its own, which ends at once: it proves the password and is good for nothing else.
+    let password = Password::new(current);
+    let Reply::SignedIn { session, .. } = ctx.heart.ask(caller.door, Request::SignIn { password }).await?
+    else {
+        return Err(Refusal::Unavailable.into());
+    };
+    ctx.heart.ask(caller.door, Request::SignOut { session }).await?;
+    ctx.link.enrol(&server, &claim).await.map_err(Fault::NotEnrolled)?;
+    // An address of the cloud before would lead to a stranger.
+    let settings = PlatformSettings { server: None, ..read(ctx, caller).await? };
+    set(ctx, caller, settings).await.map(drop)
 }
 
 /// Hands the challenge to the cloud, unless that was done already and did not fail: one mail a challenge.
@@ -226,6 +268,8 @@ pub fn not_sent_reason(not_sent: NotSent) -> &'static str {
         Problem::AddressLimit => "address-limit",
         Problem::TooManyRequests => "too-many-requests",
         Problem::ResendTooEarly => "resend-too-early",
+        Problem::StillQueued => "still-queued",
+        Problem::ResendUsed => "resend-used",
         Problem::Unavailable => "unavailable",
         Problem::Other => "other",
     }

@@ -1,7 +1,7 @@
 //! Everything that a door can refuse, as one closed enum, and its form as a problem document (RFC 9457).
 
 use super::{respond, respond::Response, same_link::OffLink};
-use crate::platform::NotSent;
+use crate::platform::{NotEnrolled, NotSent};
 use crate::recovery::{Ended, Refusal, reply::WeakPassword};
 use hyper::{
     Method, StatusCode,
@@ -60,6 +60,8 @@ pub enum Fault {
     TimedOut,
     /// The cloud did not get or did not take a sealed challenge.
     NotSent(NotSent),
+    /// A claim code brought no identity.
+    NotEnrolled(NotEnrolled),
 }
 
 impl From<Refusal> for Fault {
@@ -212,6 +214,7 @@ fn name_and_status(fault: &Fault) -> (&'static str, StatusCode) {
         Fault::TimedOut => ("timed-out", S::SERVICE_UNAVAILABLE),
         Fault::NotSent(NotSent::Offline | NotSent::Busy) => ("platform-offline", S::SERVICE_UNAVAILABLE),
         Fault::NotSent(NotSent::Rejected { .. }) => ("platform-refused", S::CONFLICT),
+        Fault::NotEnrolled(_) => ("not-enrolled", S::CONFLICT),
     }
 }
 
@@ -249,6 +252,7 @@ fn members(fault: &Fault) -> Map<String, Value> {
         Fault::NotSent(not_sent @ NotSent::Rejected { .. }) => {
             add("reason", super::platform::not_sent_reason(*not_sent).into());
         }
+        Fault::NotEnrolled(not_enrolled) => add("reason", not_enrolled.name().into()),
         Fault::NotOnThisNetwork(off_link) => add("reason", off_link.name().into()),
         Fault::WrongMediaType(expected) => add("expected", (*expected).into()),
         Fault::Malformed { kind, line, column } => {

@@ -92,6 +92,8 @@ pub enum Api {
     SentChallenge,
     ReadPlatform,
     SetPlatform,
+    /// `POST /api/v1/platform/enrolment`
+    EnrolPlatform,
     TryPlatform,
     PlatformQr,
     VerifyPassword,
@@ -154,6 +156,7 @@ const API: &[(Method, &str, Api, Offered)] = {
         (Method::GET, "/api/v1/reset/challenge/send", Api::SentChallenge, AtBothDoors),
         (Method::GET, "/api/v1/platform", Api::ReadPlatform, AtBothDoors),
         (Method::PUT, "/api/v1/platform", Api::SetPlatform, AtBothDoors),
+        (Method::POST, "/api/v1/platform/enrolment", Api::EnrolPlatform, AtBothDoors),
         (Method::POST, "/api/v1/platform/attempt", Api::TryPlatform, AtBothDoors),
         (Method::GET, "/api/v1/platform/qr.svg", Api::PlatformQr, AtBothDoors),
         (Method::POST, "/api/v1/verify-password", Api::VerifyPassword, AtTheConsole),
@@ -241,7 +244,8 @@ impl Api {
             | Self::VerifyCode
             | Self::SetPassword
             | Self::SendChallenge
-            | Self::SentChallenge => true,
+            | Self::SentChallenge
+            | Self::EnrolPlatform => true,
             Self::OpenApi
             | Self::Device
             | Self::SignIn
@@ -271,6 +275,7 @@ impl Api {
             | Self::VerifyCode
             | Self::SetPassword
             | Self::SetPlatform
+            | Self::EnrolPlatform
             | Self::VerifyPassword
             | Self::FactoryReset => true,
             Self::OpenApi

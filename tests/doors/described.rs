@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use latchkey::{
-    platform::NotSent,
+    platform::{NotEnrolled, NotSent},
     recovery::{Ended, Refusal, reply::WeakPassword},
     web::{Fault, Problem, api::OPENAPI, routes::Route, same_link::OffLink},
 };
@@ -54,6 +54,7 @@ fn every_fault() -> Vec<Fault> {
         Fault::TooManyRequests { wait_s: 1 },
         Fault::TimedOut,
         Fault::NotSent(NotSent::Offline),
+        Fault::NotEnrolled(NotEnrolled::NoClaim),
         Fault::NotSent(NotSent::Rejected { problem: CloudProblem::DeviceLimit, retry_after_s: None }),
     ];
     for fault in &faults {
@@ -73,7 +74,8 @@ fn every_fault() -> Vec<Fault> {
             | Fault::InvalidField { .. }
             | Fault::TooManyRequests { .. }
             | Fault::TimedOut
-            | Fault::NotSent(_) => {}
+            | Fault::NotSent(_)
+            | Fault::NotEnrolled(_) => {}
         }
     }
     faults

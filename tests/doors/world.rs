@@ -60,8 +60,9 @@ pub struct World {
 /// A device that was signed before there was a platform link.
 fn no_link() -> platform::Parts {
     platform::Parts {
-        identity: None,
-        clock: Box::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
+        identity: tokio::sync::watch::channel(None).1,
+        keeper: None,
+        clock: std::sync::Arc::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
         rng: latchkey::clock::Entropy::generator(&KernelEntropy).unwrap(),
         bounds: platform::policy::Bounds::default(),
         floor_unix_s: 0,

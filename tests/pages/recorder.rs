@@ -31,8 +31,9 @@ const COST: HashCost = HashCost { memory_kib: 8, passes: 1 };
 /// The way to a platform link that nobody runs: it is off.
 fn no_link() -> platform::Handle {
     let parts = platform::Parts {
-        identity: None,
-        clock: Box::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
+        identity: tokio::sync::watch::channel(None).1,
+        keeper: None,
+        clock: std::sync::Arc::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
         rng: KernelEntropy.generator().unwrap(),
         bounds: platform::policy::Bounds::default(),
         floor_unix_s: 0,

@@ -116,6 +116,7 @@ impl World {
             psk: None,
             cloud_keys: vec![CloudSecretKey::from_bytes(&[0x43; 32]).unwrap().public()],
             signing_keys: vec![CloudSigningKey::of(&self.signing)],
+            keys_serial: 0,
             server_roots: self.platform.pem.clone(),
             host: Host::parse(NAME).unwrap(),
         };
@@ -168,8 +169,9 @@ impl Recorder {
     pub fn start(world: &World, server: &str, bounds: Bounds) -> Self {
         let (settings, seen) = watch::channel(settings(server));
         let parts = Parts {
-            identity: Some(world.identity()),
-            clock: Box::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
+            identity: watch::channel(Some(world.identity())).1,
+            keeper: None,
+            clock: Arc::new(SystemClock::start(0, &KernelEntropy).unwrap().0),
             rng: KernelEntropy.generator().unwrap(),
             bounds,
             floor_unix_s: 0,

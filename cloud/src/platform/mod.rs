@@ -126,7 +126,7 @@ impl Platform {
         self.relay.resend(id).await
     }
 
-    /// A new certificate for a device, with its issuer.
+    /// A new certificate for a device.
     async fn renew(&self, handle: Handle) -> Result<String, FactoryError> {
         let device = self.relay.store.device(handle).await?;
         let device = device.filter(|device| device.revoked_at_s.is_none());

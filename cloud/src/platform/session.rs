@@ -184,7 +184,7 @@ impl Talk<'_> {
             let request = self.platform.relay.store.request(request).await?;
             request.ok_or(Refusal::NotFound)
         };
-        let refusal = match told.await {
+        let refusal = match told.await.inspect(|request| _ = self.platform.relay.told(request)) {
             Ok(request) => match words::mail(&request) {
                 Some(mail) => return FromCloud::Submitted { id, relay: relay_id(request.id), mail },
                 None => Refusal::NotFound,

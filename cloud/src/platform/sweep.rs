@@ -1,4 +1,4 @@
-//! Ends who is silent, and who was revoked while connected.
+//! Ends who is silent, and who was revoked while connected; tells of mails that other nodes have sent.
 
 use super::{
     Platform,
@@ -26,6 +26,9 @@ impl Platform {
             }
             self.end_silent();
             self.end_revoked().await;
+            if let Err(error) = self.relay.look().await {
+                tracing::error!(error = %chain(&error), "mails of other nodes cannot be looked at just now");
+            }
             let now_s = self.clock().now_s();
             if (now_s - renewed_at_s).abs() >= DAY_S {
                 match self.renew_own() {

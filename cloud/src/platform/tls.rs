@@ -7,6 +7,7 @@ use crate::{
         platform::{PlatformKeys, device_roots},
     },
 };
+pub use latchkey_protocol::platform::ENROL_ALPN;
 use latchkey_protocol::{Handle, platform::ALPN};
 use rustls::{
     pki_types::{CertificateDer, UnixTime},
@@ -20,9 +21,6 @@ use std::{
     time::Duration,
 };
 use x509_cert::der::Decode as _;
-
-/// By this a device without an identity asks for one: the same certificate, and none asked for.
-pub const ENROL_ALPN: &[u8] = b"latchkey-enrol/1";
 
 /// Why devices cannot be let in.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +42,8 @@ pub struct DeviceTls {
     pub link: Arc<rustls::ServerConfig>,
     /// Without one, for enrolment.
     pub enrol: Arc<rustls::ServerConfig>,
+    /// Without one, for the signed time where no browser is served.
+    pub time: Arc<rustls::ServerConfig>,
     own: Arc<Own>,
 }
 
@@ -75,7 +75,12 @@ impl DeviceTls {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             Ok(Arc::new(config))
         };
-        Ok(Self { link: config(ALPN, true)?, enrol: config(ENROL_ALPN, false)?, own: own.clone() })
+        Ok(Self {
+            link: config(ALPN, true)?,
+            enrol: config(ENROL_ALPN, false)?,
+            time: config(b"http/1.1", false)?,
+            own: own.clone(),
+        })
     }
 
     /// Makes the cloud's own certificate anew.

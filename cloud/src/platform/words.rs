@@ -28,7 +28,8 @@ pub(super) fn problem(refusal: &Refusal) -> (Problem, Option<u32>) {
         }
         Refusal::NotFound => (Problem::UnknownRequest, None),
         Refusal::ResendTooEarly { after_s } => (Problem::ResendTooEarly, later(*after_s)),
-        Refusal::StillQueued | Refusal::ResendUsed => (Problem::Other, None),
+        Refusal::StillQueued => (Problem::StillQueued, None),
+        Refusal::ResendUsed => (Problem::ResendUsed, None),
         Refusal::Store(_) => (Problem::Unavailable, Some(10)),
     }
 }

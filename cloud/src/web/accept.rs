@@ -7,10 +7,15 @@ use crate::{
     limits::network,
     platform::{Platform, metrics::Metrics, tls::ENROL_ALPN},
 };
-use axum::{Router, body::Body, http::Request};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+    response::IntoResponse as _,
+};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use latchkey_protocol::platform::ALPN;
+use latchkey_protocol::platform::{ALPN, TIME_PATH};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use std::{
     collections::HashMap,
@@ -147,7 +152,14 @@ impl Gate {
             match accepted {
                 Ok((stream, peer)) => {
                     if let Some(place) = self.clone().admit(peer) {
-                        connections.spawn(self.clone().connection(stream, peer, place, stop.clone()));
+                        // In a box, which is given back at the end: a task's own memory is not, as long as
+                        // a socket that has gone to another task remembers whom to wake.
+                        connections.spawn(Box::pin(self.clone().connection(
+                            stream,
+                            peer,
+                            place,
+                            stop.clone(),
+                        )));
                     }
                 }
                 Err(error) => {
@@ -186,7 +198,7 @@ impl Gate {
         let _ = stream.set_nodelay(true); // only a matter of speed
         let (web, platform) = match &self.behind {
             Behind::Plain => {
-                self.talk(stream, peer, ByClaim(false), stop).await;
+                self.talk(stream, peer, For::Anything, stop).await;
                 return drop(place);
             }
             Behind::Both(web, platform) => (Some(web), platform),
@@ -194,8 +206,8 @@ impl Gate {
         };
         match timeout(Duration::from_secs(HANDSHAKE_S), handshake(stream, web, platform)).await {
             Ok(Some(Agreed::Link(stream))) => platform.clone().welcome(*stream, place).await,
-            Ok(Some(Agreed::Web(stream, by_claim))) => {
-                self.talk(*stream, peer, by_claim, stop).await;
+            Ok(Some(Agreed::Web(stream, what))) => {
+                self.talk(*stream, peer, what, stop).await;
                 drop(place);
             }
             Ok(None) | Err(_) => {}
@@ -206,15 +218,21 @@ impl Gate {
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
-        by_claim: ByClaim,
+        what: For,
         mut stop: watch::Receiver<bool>,
     ) {
         let service = hyper::service::service_fn(|request: Request<Incoming>| {
             let requester = Requester(self.requester(&request, peer.ip().to_canonical()));
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(requester);
-            request.extensions_mut().insert(by_claim);
-            self.router.clone().oneshot(request)
+            request.extensions_mut().insert(ByClaim(what == For::Claim));
+            let router = self.router.clone();
+            async move {
+                if what == For::Time && request.uri().path() != TIME_PATH {
+                    return Ok(StatusCode::NOT_FOUND.into_response());
+                }
+                router.oneshot(request).await
+            }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -248,7 +266,17 @@ impl Gate {
 /// What a connection is for, once TLS is agreed.
 enum Agreed {
     Link(Box<TlsStream<TcpStream>>),
-    Web(Box<TlsStream<TcpStream>>, ByClaim),
+    Web(Box<TlsStream<TcpStream>>, For),
+}
+
+/// What may be asked for on a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Anything,
+    /// And an identity, with a claim.
+    Claim,
+    /// Nothing else: a device whose clock is wrong asks at the address that it connects to.
+    Time,
 }
 
 /// TLS for browsers or for devices, as the first message of the other side says by ALPN: a browser is
@@ -273,10 +301,11 @@ async fn handshake(
         }
     } else if offers(ENROL_ALPN) {
         let stream = begun.into_stream(platform.tls.enrol.clone()).await.ok()?;
-        Some(Agreed::Web(Box::new(stream), ByClaim(true)))
+        Some(Agreed::Web(Box::new(stream), For::Claim))
     } else {
-        let stream = begun.into_stream(web?.clone()).await.ok()?;
-        Some(Agreed::Web(Box::new(stream), ByClaim(false)))
+        let (config, what) = web.map_or((&platform.tls.time, For::Time), |web| (web, For::Anything));
+        let stream = begun.into_stream(config.clone()).await.ok()?;
+        Some(Agreed::Web(Box::new(stream), what))
     }
 }
 

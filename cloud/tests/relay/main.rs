@@ -14,6 +14,7 @@ mod link;
 mod link_bad;
 mod link_flow;
 mod mailbox;
+mod real_device;
 mod refusals;
 mod smtp;
 mod submission;

@@ -289,6 +289,28 @@ platform-reason-duplicate = Another device is connected with this recorder’s i
 platform-reason-version = The service no longer speaks with this version. Update the recorder.
 platform-reason-busy = The service is too busy now. The recorder tries again by itself.
 
+# Another recovery service
+enrol-title = Use a recovery service of your own
+enrol-text = From then on that service mails the codes, and the present one does not. QR codes shown before no longer count. Only do this with a claim code from somebody whom you trust.
+enrol-show = Register with another service
+enrol-server = Address of the service
+enrol-server-hint = Such as recovery.example.com, or 192.0.2.7:8443
+enrol-claim = Claim code
+enrol-claim-hint = 32 letters and digits, from whoever runs the service. Hyphens may be left out.
+enrol-claim-wrong = A claim code has 32 letters and digits: type it again as it was given out
+enrol-password = Admin password
+enrol-save = Register
+enrolled = Registered with the new service
+enrol-failed = Not registered. What the recorder had still counts.
+enrol-reason-busy = Another registration is under way. Wait for it.
+enrol-reason-no-claim = The service does not know this code, or it is over, used up, or for another recorder. Ask for a new one.
+enrol-reason-signed-before = The service has an identity for this serial number already. Whoever runs it must withdraw that one first.
+enrol-reason-too-many = Too many tries. Wait a few minutes.
+enrol-reason-unexpected = What answers is not such a service. Check the address.
+enrol-reason-not-kept = The recorder could not store it. Try again; if it stays so, restart the recorder.
+enrol-reason-certificate = What answers is not the service that the code is from. Check address and code. Nothing was sent.
+enrol-reason-clock = The recorder’s clock is wrong, so the service’s certificate cannot be checked. Set the clock.
+
 # Send the code now
 send-title = Without a phone
 send-text = This recorder is connected to its recovery service and can ask for the mail by itself.

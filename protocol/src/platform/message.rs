@@ -252,6 +252,10 @@ pub enum Problem {
     TooManyRequests,
     /// The mail was sent a moment ago.
     ResendTooEarly,
+    /// The mail is still on its way: there is nothing to send again.
+    StillQueued,
+    /// The mail was sent again before: once is all.
+    ResendUsed,
     /// The cloud cannot do it now; nothing was lost.
     Unavailable,
     /// A name that this build does not know.

@@ -57,6 +57,7 @@ fn identities() {
         psk: Some(Psk([0x45; 32])),
         cloud_keys: vec![pair.cloud.public()],
         signing_keys: vec![],
+        keys_serial: 0,
         server_roots: String::new(),
         host: pair.device.host.clone(),
     };

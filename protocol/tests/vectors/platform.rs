@@ -1,9 +1,10 @@
 //! The platform link: messages that are read and refused, signed time, signed keys.
 
-use crate::{check, common::psk_pair, messages, noise};
+use crate::{check, common::psk_pair, hex, messages, noise};
 use ed25519_dalek::SigningKey;
 use latchkey_protocol::{
     CloudPublicKey, CloudSecretKey, Host, SealedChallenge,
+    claim::ClaimCode,
     platform::{
         Capabilities, CloudSigningKey, FRAME_BYTES_MAX, FromCloud, FromDevice, KeyList, KeyListError,
         MailReason, MailState, MailStatus, Nonce, Problem, Refusal, Register, Registered, RelayId, Sealed,
@@ -54,7 +55,47 @@ fn from_cloud() -> Vec<FromCloud> {
         FromCloud::Renewed { id: 3, certificate: "-----BEGIN CERTIFICATE-----\n".to_owned() },
         FromCloud::Keys(list),
         FromCloud::Reconnect { window_s: 600 },
+        FromCloud::Rejected { id: 4, problem: Problem::StillQueued, retry_after_s: None },
+        FromCloud::Rejected { id: 5, problem: Problem::ResendUsed, retry_after_s: None },
     ]
+}
+
+/// Claim codes: as they are made, as they may be typed, and what is none.
+fn claims() -> Value {
+    let root = noise("a root's certificate").to_vec();
+    let made: Vec<Value> = [[0; 10], [0xff; 10], *b"0123456789"]
+        .into_iter()
+        .map(|secret| {
+            let code = ClaimCode::new(secret, &root);
+            json!({
+                "secret": hex(&secret), "root_der": hex(&root), "code": code.to_string(), "digest": hex(&code.digest()),
+            })
+        })
+        .collect();
+    let code = ClaimCode::new(*b"0123456789", &root).to_string();
+    let typed = [
+        code.to_lowercase(),
+        code.replace('-', ""),
+        code.replace('-', " "),
+        code.replace('O', "0").replace('I', "1"),
+        format!(" {code}-"),
+    ];
+    let refused = [
+        String::new(),
+        code[1..].to_owned(),
+        format!("{code}A"),
+        code.replacen('G', "8", 1),
+        code.replacen('G', "9", 1),
+        code.replace('-', "_"),
+        code.replacen('G', "\u{ff27}", 1),
+    ];
+    for text in &typed {
+        assert_eq!(text.parse::<ClaimCode>().unwrap().to_string(), code);
+    }
+    for text in &refused {
+        assert!(text.parse::<ClaimCode>().is_err(), "{text}");
+    }
+    json!({ "made": made, "code": code, "typed": typed, "refused": refused })
 }
 
 fn object(frame: &str) -> Value {
@@ -267,6 +308,7 @@ fn platform() {
             "from_cloud_refused": cloud_refused(&cloud),
             "times": times(),
             "key_lists": key_lists(),
+            "claims": claims(),
         }),
     );
 }

@@ -6,7 +6,7 @@ use super::{
     views,
 };
 use crate::{
-    platform::{NotSent, Reason, Sent, State, Status},
+    platform::{NotEnrolled, NotSent, Reason, Sent, State, Status},
     recovery::{ChallengeView, PlatformSettings, Refusal, Reply, Request},
     web::{
         Fault, Form, Response,
@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use latchkey_protocol::platform::{MailState, Refusal as CloudRefusal};
+use zeroize::Zeroizing;
 
 const CONFIGURATION: (&str, &str) = ("", "configuration-title");
 /// The page.
@@ -26,17 +27,18 @@ impl<'a> Visit<'a> {
         let done = match query.text("done") {
             "saved" => Some("platform-saved"),
             "trying" => Some("platform-trying"),
+            "enrolled" => Some("enrolled"),
             _ => None,
         };
         let notices = done.map(|key| self.note(Kind::Success, key, vec![]));
         let server = settings.server.as_ref().map(|host| host.as_str().to_owned()).unwrap_or_default();
-        Ok(self.platform_with(&settings, &server, notices.into_iter().collect(), Wrong::nothing()))
+        Ok(self.platform_with(&settings, (&server, ""), notices.into_iter().collect(), Wrong::nothing()))
     }
 
     fn platform_with(
         &self,
         settings: &PlatformSettings,
-        server: &str,
+        (server, other): (&str, &str),
         notices: Vec<Notice>,
         wrong: Wrong,
     ) -> Response {
@@ -55,6 +57,7 @@ impl<'a> Visit<'a> {
                 server,
                 usual: &status.server,
                 code,
+                other,
                 state: self.say(state_key(status.state)),
                 reason: self.reason(&status),
                 heard: heard_ago_s.map(ago),
@@ -78,6 +81,9 @@ impl<'a> Visit<'a> {
             self.ctx.link.try_now();
             return Ok(self.go("/configuration/platform?done=trying"));
         }
+        if form.text("do") == "enrol" {
+            return self.enrol(form).await;
+        }
         let (server, code) = (form.text("server"), form.text("code"));
         let typed = platform::settings(form.ticked("enabled"), Some(server), Some(code));
         let field = match typed {
@@ -91,7 +97,32 @@ impl<'a> Visit<'a> {
             Err(_) => FieldError { field: "code", text: self.say("platform-code-wrong") },
         };
         let settings = heart(platform::read(self.ctx, self.caller).await)?;
-        Ok(self.platform_with(&settings, server, vec![], self.check(vec![field])))
+        Ok(self.platform_with(&settings, (server, ""), vec![], self.check(vec![field])))
+    }
+
+    /// Another recovery service, for a claim code and the admin password.
+    async fn enrol(&self, form: &Form) -> Result<Response, Refusal> {
+        let (other, claim) = (form.text("other"), form.text("claim"));
+        let current = Zeroizing::new(form.text("current").to_owned());
+        let fault = match platform::enrol(self.ctx, self.caller, other, claim, current).await {
+            Ok(()) => return Ok(self.go("/configuration/platform?done=enrolled")),
+            Err(Fault::Heart(refusal @ Refusal::NotSignedIn)) => return Err(refusal),
+            Err(fault) => fault,
+        };
+        let wrong = |field, key| (vec![], self.check(vec![FieldError { field, text: self.say(key) }]));
+        let (notices, wrong) = match fault {
+            Fault::InvalidField { field: "server", .. } => wrong("other", "platform-server-wrong"),
+            Fault::InvalidField { .. } => wrong("claim", "enrol-claim-wrong"),
+            Fault::NotEnrolled(why) => {
+                let line = self.say(not_enrolled_key(why));
+                (vec![self.note(Kind::Warn, "enrol-failed", vec![line])], Wrong::nothing())
+            }
+            Fault::Heart(refusal) => return Err(refusal),
+            _ => return Err(Refusal::Unavailable),
+        };
+        let settings = heart(platform::read(self.ctx, self.caller).await)?;
+        let server = settings.server.as_ref().map(|host| host.as_str().to_owned()).unwrap_or_default();
+        Ok(self.platform_with(&settings, (&server, other), notices, wrong))
     }
 
     /// "Send the code now": hands the QR code's content to the cloud over the link.
@@ -176,6 +207,20 @@ fn reason_key(reason: Reason) -> &'static str {
         Reason::Refused(CloudRefusal::Duplicate) => "platform-reason-duplicate",
         Reason::Refused(CloudRefusal::Version) => "platform-reason-version",
         Reason::Refused(CloudRefusal::Busy) => "platform-reason-busy",
+    }
+}
+
+fn not_enrolled_key(why: NotEnrolled) -> &'static str {
+    match why {
+        NotEnrolled::Busy => "enrol-reason-busy",
+        NotEnrolled::NoClaim => "enrol-reason-no-claim",
+        NotEnrolled::SignedBefore => "enrol-reason-signed-before",
+        NotEnrolled::TooMany => "enrol-reason-too-many",
+        NotEnrolled::Unexpected => "enrol-reason-unexpected",
+        NotEnrolled::NotKept => "enrol-reason-not-kept",
+        NotEnrolled::NotReached(Reason::Certificate) => "enrol-reason-certificate",
+        NotEnrolled::NotReached(Reason::Clock) => "enrol-reason-clock",
+        NotEnrolled::NotReached(reason) => reason_key(reason),
     }
 }
 

@@ -98,6 +98,8 @@ pub(super) struct Platform<'a> {
     pub(super) usual: &'a str,
     pub(super) code: &'a str,
     pub(super) state: String,
+    /// The address of another service, as typed.
+    pub(super) other: &'a str,
     /// Why it is not connected.
     pub(super) reason: Option<String>,
     pub(super) heard: Option<String>,

@@ -4,42 +4,59 @@
 //! ```text
 //! fleet prepare --config cloud.toml --count N --out fleet.json
 //! fleet run --fleet fleet.json --address IP:PORT --pid PID --beats N --per-s N --hold-s N
+//! fleet greet --fleet fleet.json --address IP:PORT --pid PID
 //! ```
+//!
+//! `--speaks mqtt` and `--speaks nats` keep the same recorders, with the same certificates, connected to
+//! another server, whose own is in the file that `--root` names; `greet` makes TLS connections and closes them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measuring tool: what fails ends it, and says where")]
 
-use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey as _};
-use futures_util::{SinkExt as _, StreamExt as _};
+mod link;
+
+use ed25519_dalek::SigningKey;
 use latchkey_cloud::{
     clock::{Clock as _, WallClock, draw},
     config::Config,
     factory::{Factory, SignOptions},
     store::sqlite::Sqlite,
 };
-use latchkey_protocol::{
-    identity::{IdentityFile, IdentityRequest},
-    platform::{ALPN, Capabilities, FromCloud, FromDevice, PATH, Register, SUBPROTOCOL},
-};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
+use latchkey_protocol::identity::{IdentityFile, IdentityRequest};
+use link::{Link, Speaks};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, sync::Semaphore, task::JoinSet, time::Instant};
-use tokio_rustls::{TlsConnector, client::TlsStream};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
-};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 /// Fewer than one network may have unregistered at a time.
 const COMING: usize = 48;
 /// The kernel counts a second in so many parts (`getconf CLK_TCK`; Linux has had no other for decades).
 const TICKS_S: f64 = 100.0;
 
-type Link = WebSocketStream<TlsStream<TcpStream>>;
-
 #[derive(Serialize, Deserialize, Clone)]
 struct Recorder {
     file: IdentityFile,
     key: [u8; 32],
+}
+
+/// Where the recorders connect, and what is spoken there.
+#[derive(Clone)]
+struct Server {
+    address: SocketAddr,
+    speaks: Speaks,
+    /// What its certificate must be; none: the root of the recorder's identity.
+    root: Option<String>,
+}
+
+impl Server {
+    fn of(options: &HashMap<&str, &str>) -> Self {
+        let speaks = match options.get("speaks").copied().unwrap_or("latchkey") {
+            "latchkey" => Speaks::Latchkey,
+            "mqtt" => Speaks::Mqtt,
+            "nats" => Speaks::Nats,
+            other => panic!("latchkey, mqtt or nats, not {other}"),
+        };
+        let root = options.get("root").map(|path| fs::read_to_string(path).unwrap());
+        Self { address: options["address"].parse().unwrap(), speaks, root }
+    }
 }
 
 #[tokio::main]
@@ -52,7 +69,8 @@ async fn main() {
     match command.as_str() {
         "prepare" => prepare(&options).await,
         "run" => run(&options).await,
-        other => panic!("prepare or run, not {other}"),
+        "greet" => greet(&options).await,
+        other => panic!("prepare, run or greet, not {other}"),
     }
 }
 
@@ -82,7 +100,7 @@ async fn prepare(options: &HashMap<&str, &str>) {
 async fn run(options: &HashMap<&str, &str>) {
     let number = |name: &str| options.get(name).map_or(0, |text| text.parse::<u64>().unwrap());
     let recorders: Vec<Recorder> = serde_json::from_slice(&fs::read(options["fleet"]).unwrap()).unwrap();
-    let address: SocketAddr = options["address"].parse().unwrap();
+    let server = Server::of(options);
     let pid = number("pid");
     let count = recorders.len() as u64;
 
@@ -91,10 +109,10 @@ async fn run(options: &HashMap<&str, &str>) {
     let turns = Arc::new(Semaphore::new(COMING));
     let mut coming = JoinSet::new();
     for recorder in recorders {
-        let turns = turns.clone();
+        let (turns, server) = (turns.clone(), server.clone());
         coming.spawn(async move {
             let _turn = turns.acquire().await.unwrap();
-            connect(&recorder, address).await
+            link::connect(&recorder, &server).await
         });
     }
     let mut links = coming.join_all().await;
@@ -112,7 +130,7 @@ async fn run(options: &HashMap<&str, &str>) {
         beating.spawn(async move {
             for beat in 0..u32::try_from(each).unwrap() {
                 tokio::time::sleep_until(first + period * beat).await;
-                beat_once(&mut link).await;
+                link.beat().await;
             }
             link
         });
@@ -125,13 +143,13 @@ async fn run(options: &HashMap<&str, &str>) {
     for mut link in links.drain(..) {
         holding.spawn(async move {
             // Whatever comes while it is held is the end of it, or nobody asked for it.
-            let came = tokio::time::timeout_at(held, link.next()).await;
+            let came = tokio::time::timeout_at(held, link.hear()).await;
             if came.is_ok() { None } else { Some(link) }
         });
     }
     let mut kept: Vec<Link> = holding.join_all().await.into_iter().flatten().collect();
     for link in &mut kept {
-        beat_once(link).await;
+        link.beat().await;
     }
     let figures = serde_json::json!({
         "connections": count,
@@ -147,57 +165,35 @@ async fn run(options: &HashMap<&str, &str>) {
     println!("{figures}");
 }
 
+/// TLS connections with certificates of both sides, one after the other at each of a few hands, that are
+/// closed at once.
+async fn greet(options: &HashMap<&str, &str>) {
+    let recorders: Vec<Recorder> = serde_json::from_slice(&fs::read(options["fleet"]).unwrap()).unwrap();
+    let server = Server::of(options);
+    let pid = options["pid"].parse().unwrap();
+    let (count, cpu_before, began) = (recorders.len(), cpu_s(pid), Instant::now());
+    let turns = Arc::new(Semaphore::new(8));
+    let mut greeting = JoinSet::new();
+    for recorder in recorders {
+        let (turns, server) = (turns.clone(), server.clone());
+        greeting.spawn(async move {
+            let _turn = turns.acquire().await.unwrap();
+            link::greet(&recorder, &server).await;
+        });
+    }
+    greeting.join_all().await;
+    let figures = serde_json::json!({
+        "connections": count,
+        "connect_s": began.elapsed().as_secs_f64(),
+        "connect_cpu_s": cpu_s(pid) - cpu_before,
+    });
+    println!("{figures}");
+}
+
 /// One beat each, so that what registration needed is given back and what a beat needs is there.
 async fn settle(links: &mut [Link]) {
     for link in links {
-        beat_once(link).await;
-    }
-}
-
-async fn beat_once(link: &mut Link) {
-    link.send(Message::Ping(Default::default())).await.unwrap();
-    match link.next().await {
-        Some(Ok(Message::Pong(_))) => {}
-        other => panic!("no pong: {other:?}"),
-    }
-}
-
-async fn connect(recorder: &Recorder, address: SocketAddr) -> Link {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(recorder.file.server_roots.as_bytes()).unwrap()).unwrap();
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(recorder.file.certificate.as_bytes()).map(Result::unwrap).collect();
-    let key = SigningKey::from_bytes(&recorder.key).to_pkcs8_der().unwrap();
-    let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .unwrap();
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    let stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let host = recorder.file.host.as_str();
-    let name = host.split(':').next().unwrap().to_owned().try_into().unwrap();
-    let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
-    let mut request = format!("wss://{host}{PATH}").into_client_request().unwrap();
-    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
-    let (mut link, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-    let register = FromDevice::Register(Register {
-        serial: recorder.file.serial.clone().try_into().unwrap(),
-        model: recorder.file.model.clone().try_into().unwrap(),
-        version: "0.1.0".to_owned().try_into().unwrap(),
-        capabilities: Capabilities::new(&[Capabilities::SUBMIT, Capabilities::RECONNECT]).unwrap(),
-    });
-    link.send(Message::text(register.to_frame())).await.unwrap();
-    match link.next().await {
-        Some(Ok(Message::Text(text))) => match FromCloud::parse(&text) {
-            Ok(FromCloud::Registered(_)) => link,
-            other => panic!("not registered: {other:?}"),
-        },
-        other => panic!("not registered: {other:?}"),
+        link.beat().await;
     }
 }
 
