@@ -56,7 +56,7 @@ pub enum Command {
     /// Keep what a factory signed.
     IdentityInstall(PathBuf),
     /// Claim an identity from a cloud, with the code on standard input.
-    IdentityEnrol(Host),
+    IdentityEnrol(String),
 }
 
 /// Why the daemon cannot start or go on.
@@ -147,7 +147,8 @@ fn identity_install(config: &Config, file: &Path) -> Result<(), AppError> {
 }
 
 /// The code is read and not named among the arguments, where every process could see it.
-fn identity_enrol(config: &Config, server: &Host) -> Result<(), AppError> {
+fn identity_enrol(config: &Config, server: &str) -> Result<(), AppError> {
+    let server = Host::parse(server).map_err(|error| failed("read the host", io::Error::other(error)))?;
     let mut code = Zeroizing::new(String::new());
     io::stdin()
         .take(CLAIM_BYTES_MAX)
@@ -165,7 +166,7 @@ fn identity_enrol(config: &Config, server: &Host) -> Result<(), AppError> {
     let runtime = runtime.map_err(|error| failed("start the runtime", error))?;
     let bounds = platform::policy::Bounds::default();
     let file =
-        Zeroizing::new(runtime.block_on(platform::enrol::fetch(server, &code, &request, &time, &bounds))?);
+        Zeroizing::new(runtime.block_on(platform::enrol::fetch(&server, &code, &request, &time, &bounds))?);
     let (identity, _) = keys::install_identity(&state, &device.serial, &file)?;
     print(&format!(
         "installed: this device is {} at {}; restart latchkeyd to use it",

@@ -5,7 +5,6 @@ use latchkey::{
     config::Config,
     log,
 };
-use latchkey_protocol::Host;
 use lexopt::prelude::*;
 use std::{path::PathBuf, process::ExitCode};
 use tracing_subscriber::filter::Targets;
@@ -13,10 +12,8 @@ use tracing_subscriber::filter::Targets;
 const USAGE: &str = "\
 usage: latchkeyd run --board FILE [--settings FILE] [--log LEVEL]
        latchkeyd check --board FILE [--settings FILE]
-       latchkeyd identity request --board FILE [--settings FILE]
-       latchkeyd identity install --board FILE [--settings FILE] IDENTITY.json
-       latchkeyd identity enrol --board FILE [--settings FILE] HOST    (the claim code on standard input)
-
+       latchkeyd identity request|install IDENTITY.json|enrol HOST --board FILE [--settings FILE]
+`enrol` reads the claim code from standard input.
 LEVEL is error, warn, info, debug, trace, or such as warn,latchkey=debug.";
 
 /// EX_USAGE would be 64; 2 is what shells and most programs use.
@@ -75,9 +72,7 @@ fn parse() -> Result<Arguments, lexopt::Error> {
         [Some("check")] => Command::Check,
         [Some("identity"), Some("request")] => Command::IdentityRequest,
         [Some("identity"), Some("install"), _] => Command::IdentityInstall(words.remove(2).into()),
-        [Some("identity"), Some("enrol"), Some(host)] => {
-            Command::IdentityEnrol(Host::parse(host).map_err(|error| error.to_string())?)
-        }
+        [Some("identity"), Some("enrol"), Some(host)] => Command::IdentityEnrol(host.to_owned()),
         _ => return Err("there is no such command".into()),
     };
     let board = board.ok_or("--board FILE is missing")?;

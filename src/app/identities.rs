@@ -12,7 +12,10 @@ use crate::{
     platform::{KeepError, Keeper, Learned, LinkIdentity},
     store::disk::RealDisk,
 };
-use latchkey_protocol::{DeviceIdentity, Handle, identity::{IdentityFile, IdentityRequest}};
+use latchkey_protocol::{
+    DeviceIdentity, Handle,
+    identity::{IdentityFile, IdentityRequest},
+};
 use std::sync::Arc;
 use tokio::sync::watch;
 

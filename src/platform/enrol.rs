@@ -8,7 +8,7 @@ use super::{
     status::Reason,
     time::LinkTime,
 };
-use crate::{clock::Clock, identity::FILE_BYTES_MAX};
+use crate::clock::Clock;
 use latchkey_protocol::{
     Host,
     claim::ClaimCode,
@@ -27,6 +27,9 @@ use rustls::{
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::timeout};
+
+/// An answer with its head: the largest identity file is as large.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why a claim brought no identity. What the device had is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -121,8 +124,7 @@ pub async fn fetch(
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let answer_bytes_max = FILE_BYTES_MAX as u64;
-    let exchange = https::exchange(config, name, stream, question.as_bytes(), answer_bytes_max);
+    let exchange = https::exchange(config, name, stream, question.as_bytes(), ANSWER_BYTES_MAX);
     let answer = timeout(step_max, exchange).await.map_err(|_| NotEnrolled::NotReached(Reason::Silent))?;
     let answer = answer.map_err(|error| NotEnrolled::NotReached(tls_reason(&error)))?;
     let (status, body) = https::parts(&answer).ok_or(NotEnrolled::Unexpected)?;
