@@ -15,8 +15,8 @@ use crate::{
     store::{Change, Finding, Store, StoreError},
     web::Ask,
 };
-use latchkey_protocol::platform::Sealed;
 use latchkey_protocol::DeviceIdentity;
+use latchkey_protocol::platform::Sealed;
 use std::{
     collections::{HashMap, VecDeque},
     io,

@@ -122,6 +122,8 @@ fn may_be_taken_later(problem: Problem) -> bool {
         | Problem::Superseded
         | Problem::Expired
         | Problem::UnknownRequest
+        | Problem::StillQueued
+        | Problem::ResendUsed
         | Problem::Other => false,
     }
 }

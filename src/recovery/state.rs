@@ -198,8 +198,8 @@ impl State {
         let (Phase::Active(active), Some(identity)) = (&mut self.phase, &self.context.identity) else {
             return;
         };
-        for door in DOORS {
-            active.door_mut(door).slot.end_foreign(identity.handle);
+        for place in Place::ALL {
+            active.door_mut(place.door).slot_mut(place.aim).end_foreign(identity.handle);
         }
     }
 

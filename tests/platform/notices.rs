@@ -94,8 +94,9 @@ impl Daemon {
         };
         let mut task = HeartTask::start(parts, asks).unwrap();
         let link = platform::Parts {
-            identity: Some(world.identity()),
-            clock: Box::new(clock()),
+            identity: tokio::sync::watch::channel(Some(world.identity())).1,
+            keeper: None,
+            clock: std::sync::Arc::new(clock()),
             rng: KernelEntropy.generator().unwrap(),
             bounds: bounds(),
             floor_unix_s: 0,

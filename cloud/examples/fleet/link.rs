@@ -35,8 +35,8 @@ type Tls = TlsStream<TcpStream>;
 /// A connection that is registered.
 pub(super) enum Link {
     Latchkey(Box<WebSocketStream<Tls>>),
-    /// Question and answer of a beat.
-    Plain(Box<Tls>, &'static [u8], &'static [u8]),
+    Mqtt(Box<Tls>),
+    Nats(Box<Tls>),
 }
 
 impl Link {
@@ -50,10 +50,13 @@ impl Link {
                     other => panic!("no pong: {other:?}"),
                 }
             }
-            Self::Plain(tls, question, answer) => {
-                tls.write_all(question).await.unwrap();
-                tls.flush().await.unwrap();
-                expect(tls, answer).await;
+            Self::Mqtt(tls) => {
+                say(tls, &[0xc0, 0]).await; // PINGREQ, PINGRESP
+                expect(tls, &[0xd0, 0]).await;
+            }
+            Self::Nats(tls) => {
+                say(tls, b"PING\r\n").await;
+                pong(tls).await.unwrap();
             }
         }
     }
@@ -62,7 +65,29 @@ impl Link {
     pub(super) async fn hear(&mut self) {
         match self {
             Self::Latchkey(link) => drop(link.next().await),
-            Self::Plain(tls, ..) => drop(tls.read_u8().await),
+            Self::Mqtt(tls) => drop(tls.read_u8().await),
+            Self::Nats(tls) => drop(pong(tls).await),
+        }
+    }
+}
+
+async fn say(tls: &mut Tls, bytes: &[u8]) {
+    tls.write_all(bytes).await.unwrap();
+    tls.flush().await.unwrap();
+}
+
+/// Waits for the answer to a ping. The server asks the same once, soon after a connection came.
+async fn pong(tls: &mut Tls) -> std::io::Result<()> {
+    loop {
+        let mut line = vec![];
+        while !line.ends_with(b"\n") {
+            line.push(tls.read_u8().await?);
+        }
+        match line.as_slice() {
+            b"PONG\r\n" => return Ok(()),
+            b"PING\r\n" => say(tls, b"PONG\r\n").await,
+            other if other.starts_with(b"INFO ") => {}
+            other => panic!("not a pong: {}", String::from_utf8_lossy(other)),
         }
     }
 }
@@ -84,20 +109,15 @@ pub(super) async fn connect(recorder: &Recorder, server: &Server) -> Link {
             // CONNECT: MQTT, level 4, a clean session, keepalive, the client's name. CONNACK: accepted.
             let head =
                 [&[0x10, length, 0, 4][..], b"MQTT", &[4, 2], &KEEPALIVE_S, &[0, length - 12]].concat();
-            tls.write_all(&[&head[..], name].concat()).await.unwrap();
-            tls.flush().await.unwrap();
+            say(&mut tls, &[&head[..], name].concat()).await;
             expect(&mut tls, &[0x20, 2, 0, 0]).await;
-            Link::Plain(Box::new(tls), &[0xc0, 0], &[0xd0, 0])
+            Link::Mqtt(Box::new(tls))
         }
         Speaks::Nats => {
-            tls.write_all(
-                b"CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":true}\r\nPING\r\n",
-            )
-            .await
-            .unwrap();
-            tls.flush().await.unwrap();
-            expect(&mut tls, b"PONG\r\n").await;
-            Link::Plain(Box::new(tls), b"PING\r\n", b"PONG\r\n")
+            let options = "CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":true}\r\nPING\r\n";
+            say(&mut tls, options.as_bytes()).await;
+            pong(&mut tls).await.unwrap();
+            Link::Nats(Box::new(tls))
         }
     }
 }
