@@ -3,7 +3,6 @@
 or on the emulated board with its own display, mouse and keyboard."""
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -125,8 +124,7 @@ def main() -> int:
             make_networks(folder / "commands.log")
             built = Path("target/boards/qemu-armv7").resolve()
             image = Image(options.dir.resolve(), built / "latchkeyd", built / "latchkey-panel")
-            long = (OLD,) if os.environ.get("LATCHKEY_TEST_LONG") == "1" else ()
-            for size in options.size or (*BOARD_SIZES, *long):
+            for size in options.size or BOARD_SIZES:
                 board(folder, image, programs, pictures, size)
     except Trouble as trouble:
         print(f"\n{trouble!s}\n  Logs: {folder}", file=sys.stderr)
