@@ -4,6 +4,7 @@ must kill a code and what must not."""
 import time
 from datetime import datetime, timezone
 
+from board_platform import BoardPlatform
 from board_world import BoardWorld
 from check import Check, expect, new_password
 from emulator import ANSWER_S_MAX, READY
@@ -47,6 +48,7 @@ class BoardCheck(Check):
         self.email_change()
         self.rights()
         self.watchdog()
+        BoardPlatform(self).run()
 
     def off_link(self):
         """A client behind a router is refused, whatever it asks to change."""
