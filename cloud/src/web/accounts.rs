@@ -76,6 +76,13 @@ struct Ask<'a> {
     field: &'static str,
 }
 
+/// What stays in the fields when something else was wrong.
+#[derive(Default)]
+struct Typed {
+    code: String,
+    name: String,
+}
+
 #[derive(Template)]
 #[template(path = "account-code.html")]
 struct TypeCode<'a> {
@@ -83,7 +90,7 @@ struct TypeCode<'a> {
     /// `sign-up`, `forgot` or `new-email`.
     kind: &'static str,
     id: String,
-    name: String,
+    typed: Typed,
     digits: String,
     valid: String,
     resend_after: Option<(i64, String)>,
@@ -187,7 +194,7 @@ impl Web {
         page(status, &Ask { frame, kind, typed, riddle: self.riddle(as_picture), fault, field })
     }
 
-    async fn code_page(&self, id: CodeId, name: String, why: Option<(&'static str, String)>) -> Response {
+    async fn code_page(&self, id: CodeId, typed: Typed, why: Option<(&'static str, String)>) -> Response {
         let pending = match self.accounts.pending(id).await {
             Ok(pending) => pending,
             Err(Fault::Store(error)) => return problem(self, &self.problem(&Stop::Refusal(error.into()))),
@@ -202,7 +209,7 @@ impl Web {
             frame: self.frame(&format!("account-{kind}-title")),
             kind,
             id: id.to_string(),
-            name,
+            typed,
             digits: pending.digits.to_string(),
             valid: time("time-minutes", pending.valid_s.div_euclid(60).max(1)),
             resend_after: (wait_s > 0).then(|| (wait_s, time("time-seconds", wait_s))),
@@ -342,7 +349,7 @@ pub(super) async fn code(
     path: Result<Path<String>, PathRejection>,
 ) -> Response {
     match web.allow_look(requester).and_then(|()| id(path)) {
-        Ok(id) => web.code_page(id, String::new(), None).await,
+        Ok(id) => web.code_page(id, Typed::default(), None).await,
         Err(stop) => problem(&web, &web.problem(&stop)),
     }
 }
@@ -365,7 +372,10 @@ pub(super) async fn type_code(
     };
     match refused {
         Refused::Page(stop) => problem(&web, &web.problem(&stop)),
-        Refused::Words { field, words } => web.code_page(id, fields.name, Some((field, words))).await,
+        Refused::Words { field, words } => {
+            let code = if field == "code" { String::new() } else { fields.code };
+            web.code_page(id, Typed { code, name: fields.name }, Some((field, words))).await
+        }
     }
 }
 

@@ -44,7 +44,7 @@ account-resend = Send a new code
 account-look-again = Look again
 
 account-sign-up-title = Create an account
-account-sign-up-lead = With an account you see your recorders in one place. Resetting a password works without one.
+account-sign-up-lead = The account is yours at this service. Resetting the password of a recorder works without one.
 account-sign-up-sent = A mail is on its way to the address that you typed. If that address has an account already, the mail says so.
 account-sign-up-do = Create the account
 account-forgot-title = Set a new password
