@@ -358,11 +358,11 @@ def main():
     parts = options.part or ["size", "challenge", "sign_in", "attack", "recorder", "relay", "fleet", "idle", "boards"]
     where = machine()
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
-        bench = Bench(options.programs, Path(folder), options.board)
+        bench = Bench(options.programs.resolve(), Path(folder), options.board)
         for part in parts:
             print(f"  {part.replace('_', ' ')}", flush=True)
             if part in ("recorder", "idle"):
-                with World(Path(folder) / part, options.programs) as world:
+                with World(Path(folder) / part, options.programs.resolve()) as world:
                     world.start()
                     getattr(bench, part)(world)
             else:
