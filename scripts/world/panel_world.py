@@ -3,6 +3,7 @@
 or on the emulated board with its own display, mouse and keyboard."""
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -87,6 +88,11 @@ def board(folder: Path, image: Image, programs: Path, pictures: Path, size: str)
     with BoardWorld(place, programs, recorder) as world:
         print(f"     {size}: ready after {emulator.power_on():.1f} s", flush=True)
         recorder.identify(world.cloud, place)
+        if old:
+            # What a PC's VGA BIOS does, and the card's driver relies on: the CRT controller's registers are where
+            # a colour card has them (the MISC output, port 0x3c2). Then the driver sets its mode again.
+            blank = "/sys/class/graphics/fb0/blank"
+            emulator.must(f"printf '\\003' | dd of=/dev/port bs=1 seek=962; echo 4 >{blank}; echo 0 >{blank}")
         # Whatever reaches the console would end up here.
         emulator.must("cat </dev/tty1 >/run/typed & cat </dev/tty0 >>/run/typed &")
         screen = BoardScreen(emulator, width, height)
@@ -124,7 +130,8 @@ def main() -> int:
             make_networks(folder / "commands.log")
             built = Path("target/boards/qemu-armv7").resolve()
             image = Image(options.dir.resolve(), built / "latchkeyd", built / "latchkey-panel")
-            for size in options.size or BOARD_SIZES:
+            long = (OLD,) if os.environ.get("LATCHKEY_TEST_LONG") == "1" else ()
+            for size in options.size or (*BOARD_SIZES, *long):
                 board(folder, image, programs, pictures, size)
     except Trouble as trouble:
         print(f"\n{trouble!s}\n  Logs: {folder}", file=sys.stderr)
