@@ -17,7 +17,7 @@ use crate::{
     relay::Relay,
     store::{Store, StoreError, sqlite::Sqlite},
     web::{
-        self, Web,
+        self, Pictures, Web,
         accept::{self, Behind, Gate},
         operators,
     },
@@ -75,6 +75,9 @@ pub enum ServeError {
     /// The recovery mails cannot be fetched.
     #[error("cannot use [mailbox.imap]")]
     Imap(#[from] ImapError),
+    /// The program cannot start itself again to read a picture.
+    #[error("cannot find this program's own file")]
+    Program(#[source] std::io::Error),
     /// Signals cannot be heard.
     #[error("cannot hear signals")]
     Signal(#[source] std::io::Error),
@@ -153,6 +156,10 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
     let accounts = Arc::new(accounts);
     tasks.spawn(Postman::new(accounts.clone(), config.clone(), say.clone()).await?.run(stopped.clone()));
 
+    let program = match &config.mailbox {
+        Some(mailbox) => mailbox.program.clone(),
+        None => std::env::current_exe().map_err(ServeError::Program)?,
+    };
     let web = Web {
         accounts,
         relay: relay.clone(),
@@ -162,6 +169,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         lookers: Arc::new(Requesters::new(config.limits.requester_per_10_min.saturating_mul(LOOKS_EACH))),
         config: config.clone(),
         platform: platform.clone(),
+        pictures: Arc::new(Pictures::new(program)),
         clock,
     };
     let operators = operators::router(web.clone());

@@ -9,8 +9,13 @@ const ENGLISH: &[(&str, &str)] = &[
     ("common.ftl", include_str!("../messages/en/common.ftl")),
     ("device.ftl", include_str!("../messages/en/device.ftl")),
     ("problem.ftl", include_str!("../messages/en/problem.ftl")),
+    // The recorder says none of these, and its flash is small.
+    #[cfg(feature = "service")]
     ("cloud.ftl", include_str!("../messages/en/cloud.ftl")),
+    #[cfg(feature = "service")]
     ("account.ftl", include_str!("../messages/en/account.ftl")),
+    #[cfg(feature = "service")]
+    ("app.ftl", include_str!("../messages/en/app.ftl")),
     ("mail.ftl", include_str!("../messages/en/mail.ftl")),
     ("panel.ftl", include_str!("../messages/en/panel.ftl")),
 ];

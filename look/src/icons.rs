@@ -36,11 +36,13 @@ pub enum Icon {
     Enlarge,
     /// Back.
     Back,
+    /// Take a picture.
+    Camera,
 }
 
 impl Icon {
     /// Every icon.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Key,
         Self::Info,
         Self::Warn,
@@ -57,6 +59,7 @@ impl Icon {
         Self::Power,
         Self::Enlarge,
         Self::Back,
+        Self::Camera,
     ];
 
     /// The icon as inline SVG: trusted, not to be escaped.
@@ -107,6 +110,11 @@ impl Icon {
             Self::Power => svg!("<path d=\"M12 3v9M7 6.2a8 8 0 1 0 10 0\"/>"),
             Self::Enlarge => svg!("<path d=\"M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7\"/>"),
             Self::Back => svg!("<path d=\"M19 12H5m6-6-6 6 6 6\"/>"),
+            Self::Camera => {
+                svg!(
+                    "<path d=\"M4 8h3.5L9 5.5h6L16.5 8H20a1.5 1.5 0 0 1 1.5 1.5v8A1.5 1.5 0 0 1 20 19H4a1.5 1.5 0 0 1-1.5-1.5v-8A1.5 1.5 0 0 1 4 8Z\"/><circle cx=\"12\" cy=\"13.2\" r=\"3.4\"/>"
+                )
+            }
         }
     }
 }

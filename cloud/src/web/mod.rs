@@ -3,11 +3,13 @@
 pub mod accept;
 mod accounts;
 mod api;
+mod app;
 mod assets;
 mod devices;
 mod openapi;
 pub mod operators;
 mod pages;
+mod picture;
 mod problem;
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     clock::Clock,
     config::Config,
     limits::Requesters,
+    mailbox::letter::Nothing,
     platform::Platform,
     relay::{Refusal, Relay, Shown},
     store::RequestId,
@@ -29,6 +32,7 @@ use axum::{
     routing::{get, post},
 };
 use latchkey_look::Catalogue;
+pub use picture::Pictures;
 use problem::Problem;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
@@ -56,6 +60,8 @@ pub struct Web {
     pub platform: Arc<Platform>,
     /// Who signs in here.
     pub accounts: Arc<Accounts>,
+    /// Where pictures are read that a page could not read itself.
+    pub pictures: Arc<Pictures>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -88,6 +94,10 @@ enum Stop {
     CodeOver,
     /// Something of ours failed.
     Ours,
+    /// There is no QR code of a recorder in a picture.
+    Picture(Nothing),
+    /// More pictures are being read than can be.
+    PicturesBusy,
 }
 
 impl From<Refusal> for Stop {
@@ -149,6 +159,9 @@ impl Web {
 pub fn router(web: Web) -> Router {
     Router::new()
         .route("/", get(pages::landing))
+        .route("/more", get(app::more))
+        .route(app::RESET, get(app::reset))
+        .route(picture::PATH, post(picture::submit))
         .route("/r", get(pages::scan).post(pages::submit))
         .route("/r/status/{id}", get(pages::status))
         .route("/r/status/{id}/resend", post(pages::resend))
@@ -168,7 +181,7 @@ pub fn router(web: Web) -> Router {
         .route("/api/v1/time", get(devices::time))
         .route("/api/v1/enrolment", post(devices::enrol))
         .route("/api/v1/openapi.json", get(openapi::document))
-        .route("/manifest.webmanifest", get(assets::manifest))
+        .route("/manifest.webmanifest", get(app::manifest))
         .route("/healthz", get(api::health))
         .route("/assets/{hash}/{name}", get(assets::file))
         .fallback(no_page)
@@ -198,14 +211,15 @@ fn refuse(web: &Web, path: &str, stop: &Stop) -> Response {
 /// What holds for every answer: a time limit and the headers.
 async fn around(State(web): State<Web>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let answer = tokio::time::timeout(Duration::from_secs(REQUEST_S), next.run(request)).await;
+    let time_s = if path == picture::PATH { picture::REQUEST_S } else { REQUEST_S };
+    let answer = tokio::time::timeout(Duration::from_secs(time_s), next.run(request)).await;
     let mut response = answer.unwrap_or_else(|_| refuse(&web, &path, &Stop::Slow));
     let headers = response.headers_mut();
     for (name, value) in [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-             form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; worker-src 'self'; img-src 'self'; \
+             connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
@@ -213,12 +227,17 @@ async fn around(State(web): State<Web>, request: Request, next: Next) -> Respons
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (
             header::HeaderName::from_static("permissions-policy"),
-            "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+            // The page that scans has the camera, and no page has anything else.
+            if path == app::RESET {
+                "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
+            } else {
+                "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+            },
         ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if path.starts_with("/r") || path.starts_with("/account") {
+    if path == "/r" || path.starts_with("/r/") || path.starts_with("/account") {
         headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     }
     if web.config.http.tls != crate::config::Tls::SelfMade {

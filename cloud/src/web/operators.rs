@@ -85,6 +85,7 @@ async fn overview(State(web): State<Web>) -> Response {
     };
     let mut frame = web.frame("operators-title");
     frame.refresh_s = Some(60);
+    frame.part = pages::Part::Outside;
     let gone = fleet.lately_gone.iter().map(|(device, presence)| Gone {
         handle: device.handle.to_string(),
         serial: device.serial.clone(),

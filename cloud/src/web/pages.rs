@@ -19,7 +19,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use fluent_bundle::FluentValue;
-use latchkey_look::{Catalogue, Icon};
+use latchkey_protocol::{QrLink, Tag};
+use latchkey_look::{Catalogue, Icon, tokens};
 use serde::Deserialize;
 
 /// What every page has.
@@ -29,6 +30,21 @@ pub(super) struct Frame<'a> {
     pub(super) host: String,
     /// Seconds after which a page without JavaScript looks again.
     pub(super) refresh_s: Option<u32>,
+    /// The app's part that the page belongs to.
+    pub(super) part: Part,
+}
+
+/// The parts of the app, between which its bar leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The start page, and pages that belong to no part.
+    Start,
+    /// A reset.
+    Reset,
+    /// Everything else.
+    More,
+    /// Not of the app: a page for operators.
+    Outside,
 }
 
 impl Frame<'_> {
@@ -53,6 +69,10 @@ impl Frame<'_> {
             "renew" => Icon::Renew,
             "danger" => Icon::Danger,
             "success" => Icon::Success,
+            "home" => Icon::Recorder,
+            "more" => Icon::Menu,
+            "next" => Icon::Next,
+            "camera" => Icon::Camera,
             _ => Icon::Info,
         }
         .svg()
@@ -60,6 +80,29 @@ impl Frame<'_> {
 
     pub(super) fn asset(&self, name: &str) -> String {
         assets::path(name)
+    }
+
+    /// The frame of a page of another part.
+    pub(super) fn of(self, part: Part) -> Self {
+        Self { part, ..self }
+    }
+
+    /// The app's bar: where each part is, its icon, its name, and whether the page is there.
+    pub(super) fn parts(&self) -> Vec<(&'static str, &'static str, String, bool)> {
+        if self.part == Part::Outside {
+            return vec![];
+        }
+        [
+            (Part::Start, "/", "home", "part-start"),
+            (Part::Reset, super::app::RESET, "key", "part-reset"),
+            (Part::More, "/more", "more", "part-more"),
+        ]
+        .map(|(part, path, icon, name)| (path, icon, self.say(name), part == self.part))
+        .into()
+    }
+
+    pub(super) fn theme(&self) -> [&'static str; 2] {
+        [tokens::SURFACE.light, tokens::SURFACE.dark]
     }
 }
 
@@ -73,6 +116,8 @@ struct Landing<'a> {
 #[template(path = "scan.html")]
 struct Scan<'a> {
     frame: Frame<'a>,
+    /// What was read here in a picture: the digits and their tag.
+    found: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -102,6 +147,8 @@ struct Refused<'a> {
     frame: Frame<'a>,
     title: &'a str,
     detail: &'a str,
+    /// Whether another picture is worth a try.
+    of_picture: bool,
 }
 
 impl Web {
@@ -111,6 +158,7 @@ impl Web {
             title: self.say.say(title_key),
             host: self.relay.host.to_string(),
             refresh_s: None,
+            part: Part::Start,
         }
     }
 }
@@ -131,7 +179,19 @@ pub(super) async fn landing(State(web): State<Web>) -> Response {
 }
 
 pub(super) async fn scan(State(web): State<Web>) -> Response {
-    page(StatusCode::OK, &Scan { frame: web.frame("scan-title") })
+    page(StatusCode::OK, &Scan { frame: reset_frame(&web, "scan-title"), found: None })
+}
+
+/// The page that a QR code opens, of a link that was read here. It acts on the person's tap alone, too.
+pub(super) fn found(web: &Web, link: &QrLink) -> Response {
+    let tag = Tag::of(link.sealed.as_bytes()).to_string();
+    let frame = reset_frame(web, "scan-title");
+    page(StatusCode::OK, &Scan { frame, found: Some((link.digits(), tag)) })
+}
+
+/// The frame of a page of a reset.
+pub(super) fn reset_frame<'a>(web: &'a Web, title_key: &str) -> Frame<'a> {
+    web.frame(title_key).of(Part::Reset)
 }
 
 /// The form's one field.
@@ -217,7 +277,7 @@ fn drawn<'a>(web: &'a Web, shown: &Shown) -> Status<'a> {
     let key = if queued && retried { "retrying" } else { state };
     let wait_s = body.resend.after_s;
     let time = say.say_with("time-seconds", &[("count", wait_s.into())]);
-    let mut frame = web.frame("status-title");
+    let mut frame = reset_frame(web, "status-title");
     frame.refresh_s = queued.then_some(5);
     Status {
         frame,
@@ -264,8 +324,9 @@ fn told(say: &Catalogue, delivery: &Delivery) -> String {
 pub(super) fn problem(web: &Web, problem: &Problem) -> Response {
     let mut frame = web.frame("landing-title");
     frame.title.clone_from(&problem.title);
-    let mut response =
-        page(problem.status, &Refused { frame, title: &problem.title, detail: &problem.detail });
+    let of_picture = problem.kind.contains("picture");
+    let refused = Refused { frame, title: &problem.title, detail: &problem.detail, of_picture };
+    let mut response = page(problem.status, &refused);
     if let Some(wait_s) = problem.retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s.max(1)));
     }

@@ -1,7 +1,7 @@
 //! Refusals as RFC 9457 problem documents; the pages show the same words.
 
 use super::Stop;
-use crate::{relay::Refusal, store::Limit};
+use crate::{mailbox::letter::Nothing, relay::Refusal, store::Limit};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -54,7 +54,19 @@ fn class(stop: &Stop) -> (StatusCode, &'static str, Option<i64>) {
         Stop::CodeOver => (StatusCode::GONE, "code-over", None),
         Stop::NoClaim => (StatusCode::FORBIDDEN, "no-claim", None),
         Stop::SignedBefore => (StatusCode::CONFLICT, "signed-before", None),
+        Stop::Picture(nothing) => (StatusCode::UNPROCESSABLE_ENTITY, picture_kind(*nothing), None),
+        Stop::PicturesBusy => (StatusCode::SERVICE_UNAVAILABLE, "pictures-busy", Some(20)),
         Stop::Ours => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Some(10)),
+    }
+}
+
+fn picture_kind(nothing: Nothing) -> &'static str {
+    match nothing {
+        Nothing::NoMail | Nothing::NoPicture => "no-picture",
+        Nothing::PictureTooLarge => "picture-too-large",
+        Nothing::PictureDamaged => "picture-damaged",
+        Nothing::NoCode => "picture-without-code",
+        Nothing::OtherCode => "picture-of-other-code",
     }
 }
 

@@ -50,6 +50,7 @@
   addEventListener("hashchange", scan);
   // A second tap would only ask for what has been asked for.
   document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
     const button = event.target.querySelector("button");
     setTimeout(() => { button.disabled = true; });
   });

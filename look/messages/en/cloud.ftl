@@ -6,13 +6,13 @@ landing-heading = Back into your recorder
 landing-lead = If the admin password of your recorder is forgotten, this service mails a verification code to the recorder's reserved email.
 landing-how = How it works
 landing-step-1 = On the recorder's screen or its web page, choose “Forgot password”. It shows a QR code.
-landing-step-2 = Scan the QR code with your phone's camera and open the link. No app and no account are needed.
+landing-step-2 = Scan the QR code here, or with your phone's own camera and open the link. No account is needed.
 landing-step-3 = Tap “Send the code”. A mail with eight digits goes to the reserved email.
 landing-step-4 = Type the digits on the recorder and set a new password. Recordings and settings stay as they are.
 landing-keeps = What is kept here
 landing-keeps-text = Of a recorder: no email address and no code. Of an account: its own address, sealed, and nothing to do with a recorder's. The QR code is sealed by the recorder; it is opened only to send its mail and to show you where it went.
 landing-account = Your account
-landing-paste = Have the link of a QR code? Paste it here
+landing-reset = Reset Device Password
 
 scan-title = Send the verification code
 scan-heading = Send the verification code
