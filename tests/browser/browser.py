@@ -30,7 +30,9 @@ FLAGS = (
 class Browser:
     """One window with a fresh profile. As a context manager it closes itself."""
 
-    def __init__(self, target: Path, size=DESKTOP, scripts: bool = True, pictures_as: str = ""):
+    def __init__(
+        self, target: Path, size=DESKTOP, scripts: bool = True, pictures_as: str = "", flags: tuple[str, ...] = ()
+    ):
         self.size, self.scripts, self.pictures_as = size, scripts, pictures_as
         self.pictures = target / "screenshots"
         self.pictures.mkdir(parents=True, exist_ok=True)
@@ -40,7 +42,7 @@ class Browser:
         self.downloads = Path(self.profile.name) / "downloads"
         options = Options()
         options.binary_location = "/usr/bin/chromium"
-        for flag in FLAGS.split():
+        for flag in (*FLAGS.split(), *flags):
             options.add_argument(flag)
         options.add_argument(f"--user-data-dir={self.profile.name}/profile")
         options.add_argument(f"--window-size={size[0]},{size[1]}")

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
 mod accounts;
+mod app;
 mod binary;
 mod doors;
 mod enrolment;
