@@ -19,8 +19,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use fluent_bundle::FluentValue;
-use latchkey_protocol::{QrLink, Tag};
 use latchkey_look::{Catalogue, Icon, tokens};
+use latchkey_protocol::{QrLink, Tag};
 use serde::Deserialize;
 
 /// What every page has.

@@ -114,7 +114,11 @@ pub(super) async fn submit(
         let links = web.pictures.read(&headers, body).await?;
         let link = links.iter().find_map(|link| QrLink::parse(link).ok());
         let link = link.ok_or(Stop::Refusal(Refusal::Unusable(None)))?;
-        if link.host == web.relay.host { Ok(link) } else { Err(Stop::Refusal(Refusal::OtherService(link.host))) }
+        if link.host == web.relay.host {
+            Ok(link)
+        } else {
+            Err(Stop::Refusal(Refusal::OtherService(link.host)))
+        }
     };
     match read.await {
         Ok(link) => pages::found(&web, &link),

@@ -120,7 +120,8 @@ async fn a_phone_can_keep_the_app() {
     }
     for path in ["/", "/more", "/reset"] {
         let page = get(cloud.address(), path).await;
-        let said = |t: &str| ["part", "more", "reset", "refusal"].iter().any(|k| t.starts_with(&format!("{k}-")));
+        let said =
+            |t: &str| ["part", "more", "reset", "refusal"].iter().any(|k| t.starts_with(&format!("{k}-")));
         assert!(!page.body.split('>').any(|t| said(t.trim_start())), "{path}: a sentence is missing");
         for asset in page.body.split('"').filter(|part| part.starts_with("/assets/")) {
             assert_eq!(get(cloud.address(), asset).await.status, 200, "{path}: {asset}");
