@@ -20,7 +20,7 @@ class TheApp(InAWorld):
         self.sign_out(self.desktop)
         self.ask_for_qr(self.desktop)
         self.link = self.desktop.read_qr()
-        self.code = self.desktop.find("figure.qr img, .qr img, .qr svg, .qr").screenshot_as_png
+        self.code = self.desktop.find(".qr img").screenshot_as_png
 
     def phone_with_camera(self, code: bytes, **options) -> Browser:
         """A phone whose camera sees this picture on a screen."""
