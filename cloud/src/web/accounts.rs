@@ -7,7 +7,7 @@ use super::{
     Stop, Web,
     accept::Requester,
     body,
-    pages::{Frame, page, problem},
+    pages::{Frame, Part, page, problem},
 };
 use crate::{
     accounts::{Fault, Fresh, Pending, SESSION_LASTING_S, Token, riddle::Riddle, rules},
@@ -190,7 +190,7 @@ impl Web {
     ) -> Response {
         let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
-        let frame = self.frame(&format!("account-{kind}-title"));
+        let frame = self.frame(&format!("account-{kind}-title")).of(Part::Account);
         page(status, &Ask { frame, kind, typed, riddle: self.riddle(as_picture), fault, field })
     }
 
@@ -206,7 +206,7 @@ impl Web {
         let wait_s = pending.resend_after_s;
         let time = |key: &str, count: i64| self.say.say_with(key, &[("count", count.into())]);
         let template = TypeCode {
-            frame: self.frame(&format!("account-{kind}-title")),
+            frame: self.frame(&format!("account-{kind}-title")).of(Part::Account),
             kind,
             id: id.to_string(),
             typed,
@@ -222,7 +222,10 @@ impl Web {
 
     fn sign_in_page(&self, who: String, fault: Option<String>, news: Option<String>) -> Response {
         let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        page(status, &SignIn { frame: self.frame("account-sign-in-title"), who, fault, news })
+        page(
+            status,
+            &SignIn { frame: self.frame("account-sign-in-title").of(Part::Account), who, fault, news },
+        )
     }
 }
 

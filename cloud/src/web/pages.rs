@@ -41,6 +41,8 @@ pub(super) enum Part {
     Start,
     /// A reset.
     Reset,
+    /// A person's account.
+    Account,
     /// Everything else.
     More,
     /// Not of the app: a page for operators.
@@ -95,6 +97,7 @@ impl Frame<'_> {
         [
             (Part::Start, "/", "home", "part-start"),
             (Part::Reset, super::app::RESET, "key", "part-reset"),
+            (Part::Account, "/account", "person", "part-account"),
             (Part::More, "/more", "more", "part-more"),
         ]
         .map(|(part, path, icon, name)| (path, icon, self.say(name), part == self.part))

@@ -108,8 +108,8 @@ async fn only_the_page_that_scans_may_have_the_camera() {
 async fn a_phone_can_keep_the_app() {
     let cloud = Cloud::start().await;
     let page = get(cloud.address(), "/").await;
-    assert!(page.body.contains("rel=\"manifest\" href=\"/app.webmanifest\""));
-    let manifest = get(cloud.address(), "/app.webmanifest").await;
+    assert!(page.body.contains("rel=\"manifest\" href=\"/manifest.webmanifest\""));
+    let manifest = get(cloud.address(), "/manifest.webmanifest").await;
     assert_eq!(manifest.header("content-type"), Some("application/manifest+json"));
     let manifest = manifest.json();
     assert_eq!(manifest["display"], "standalone");

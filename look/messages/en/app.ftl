@@ -2,6 +2,7 @@
 parts-label = Parts of the app
 part-start = Start
 part-reset = Reset
+part-account = Account
 part-more = More
 
 more-title = More

@@ -7,7 +7,7 @@ use crate::{
     web::{
         Stop, Web,
         accept::Requester,
-        pages::{Frame, page, problem},
+        pages::{Frame, Part, page, problem},
     },
 };
 use askama::Template;
@@ -40,7 +40,7 @@ impl Web {
         let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
         let template = Overview {
-            frame: self.frame("account-title"),
+            frame: self.frame("account-title").of(Part::Account),
             name: account.name.clone(),
             masked: self.accounts.masked(account),
             form: self.accounts.form_token(token),
