@@ -17,6 +17,9 @@ const LOOK_POINTS: usize = 4_000_000;
 /// A code with fewer points a side cannot be read at all.
 const LOOK_SIDE_MIN: usize = 160;
 
+/// So much darker than its surroundings is black.
+const LEVEL_MARGIN: u32 = 3;
+
 /// Why there is nothing to read in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -45,10 +48,18 @@ pub fn read(bytes: &[u8]) -> Result<Vec<String>, Unreadable> {
     while picture.points.len() > LOOK_POINTS {
         picture = picture.half();
     }
-    // Half as many points a side hide what a blurred or noisy picture has too much of.
-    let half = picture.half();
-    for look in [Some(picture), Some(half), whole].into_iter().flatten() {
-        let texts = look.codes();
+    let side = picture.width.min(picture.height);
+    // Each of them reads pictures that no other does; the decision on readers has the figures.
+    let looks: [&dyn Fn() -> Option<Grey>; 6] = [
+        &|| Some(picture.clone()),
+        &|| Some(picture.softened().levelled(side / 10)),
+        &|| Some(picture.levelled(side / 18)),
+        &|| Some(picture.levelled(side / 10)),
+        &|| Some(picture.half()),
+        &|| whole.clone(),
+    ];
+    for look in looks {
+        let texts = look().map(|picture| picture.codes()).unwrap_or_default();
         if !texts.is_empty() {
             return Ok(texts);
         }
@@ -121,6 +132,54 @@ impl Grey {
             upper.into_iter().zip(lower).map(|(a, b)| ((a + b + 2) / 4) as u8).collect::<Vec<_>>()
         });
         Self { width, height, points: points.collect() }
+    }
+
+    /// Each point with its neighbours, weighed 1 2 1 both ways: noise and the points of a screen go, edges stay.
+    fn softened(&self) -> Self {
+        let (width, height) = (self.width, self.height);
+        let row = |y: usize| self.points.get(y * width..(y + 1) * width).unwrap_or_default();
+        let mut points = Vec::with_capacity(self.points.len());
+        let mut sums = vec![0_u16; width];
+        for y in 0..height {
+            let (above, below) = (row(y.saturating_sub(1)), row((y + 1).min(height - 1)));
+            for (sum, ((a, b), c)) in sums.iter_mut().zip(above.iter().zip(row(y)).zip(below)) {
+                *sum = u16::from(*a) + 2 * u16::from(*b) + u16::from(*c);
+            }
+            points.extend((0..width).map(|x| {
+                let (left, right) = (sums[x.saturating_sub(1)], sums[(x + 1).min(width - 1)]);
+                // The weights are sixteen in all.
+                ((left + 2 * sums[x] + right + 8) / 16) as u8
+            }));
+        }
+        Self { width, height, points }
+    }
+
+    /// Black where a point is darker than the mean of the square around it that reaches so far to each side:
+    /// what shines on the screen, or shades a part of it, is gone.
+    fn levelled(&self, reach: usize) -> Self {
+        let (width, height) = (self.width, self.height);
+        let line = width + 1;
+        // Sums over everything above and to the left: LOOK_POINTS bytes are less than 2^32.
+        let mut sums = vec![0_u32; line * (height + 1)];
+        for (y, row) in self.points.chunks_exact(width.max(1)).enumerate() {
+            let mut sum = 0;
+            for (x, point) in row.iter().enumerate() {
+                sum += u32::from(*point);
+                sums[(y + 1) * line + x + 1] = sums[y * line + x + 1] + sum;
+            }
+        }
+        let mut points = Vec::with_capacity(self.points.len());
+        for (y, row) in self.points.chunks_exact(width.max(1)).enumerate() {
+            let (top, bottom) = (y.saturating_sub(reach) * line, (y + reach + 1).min(height) * line);
+            for (x, point) in row.iter().enumerate() {
+                let (left, right) = (x.saturating_sub(reach), (x + reach + 1).min(width));
+                let sum = sums[bottom + right] + sums[top + left] - sums[top + right] - sums[bottom + left];
+                // An area within the picture: no more than its points.
+                let area = (((bottom - top) / line) * (right - left)) as u32;
+                points.push(if u32::from(*point) + LEVEL_MARGIN < sum / area { 0 } else { u8::MAX });
+            }
+        }
+        Self { width, height, points }
     }
 
     fn codes(&self) -> Vec<String> {

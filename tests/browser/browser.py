@@ -101,6 +101,12 @@ class Browser:
             raise AssertionError(f"{self.path}: {len(shown)} elements are shown for {css}, not one")
         return shown[0]
 
+    def reach(self, css: str) -> WebElement:
+        """The one element that a selector names, scrolled clear of the app's bar as a person would."""
+        found = self.find(css)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'nearest'})", found)
+        return found
+
     def has(self, css: str) -> bool:
         """Whether something is shown for a selector."""
         return any(element.is_displayed() for element in self.driver.find_elements(By.CSS_SELECTOR, css))
@@ -118,14 +124,14 @@ class Browser:
 
     def type(self, css: str, text: str):
         """Clicks into a field and types in place of what is there."""
-        field = self.find(css)
+        field = self.reach(css)
         field.click()
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys(text)
 
     def click(self, css: str):
         """Clicks, and stays."""
-        self.find(css).click()
+        self.reach(css).click()
 
     def tick(self, name: str, ticked: bool = True):
         """Clicks a box by its label, if it is not as wanted."""
@@ -134,7 +140,7 @@ class Browser:
 
     def follow(self, css: str):
         """Clicks, and waits for the page that comes."""
-        self.leave_by(self.find(css).click)
+        self.leave_by(self.reach(css).click)
 
     def leave_by(self, action):
         """Does something, and waits until another page has come in the place of this one."""

@@ -31,7 +31,7 @@ def frame(code: Image.Image, at: float, glare: bool) -> Image.Image:
 
 def film(code: bytes, out: Path, glare: bool = True):
     """A film of a picture of a code, as Chromium's fake camera plays it, over and over."""
-    picture = Image.open(io.BytesIO(code))
+    picture = Image.open(io.BytesIO(code)).convert("RGBA")
     with out.open("wb") as film:
         for number in range(FRAMES):
             frame(picture, number / FRAMES, glare).save(film, "JPEG", quality=80)
@@ -39,4 +39,4 @@ def film(code: bytes, out: Path, glare: bool = True):
 
 def photo(code: bytes, out: Path):
     """One photo of it."""
-    frame(Image.open(io.BytesIO(code)), 0.15, glare=True).save(out, quality=85)
+    frame(Image.open(io.BytesIO(code)).convert("RGBA"), 0.15, glare=True).save(out, quality=85)
