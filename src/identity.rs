@@ -118,6 +118,7 @@ mod tests {
             keys_serial: 0,
             server_roots: String::new(),
             host: Host::parse("cloud.example").unwrap(),
+            mailbox: None,
         };
         serde_json::to_vec(&file).unwrap()
     }

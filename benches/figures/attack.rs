@@ -32,6 +32,7 @@ impl Device {
             mode: Mode::Psk([4; 32]),
             cloud_key: CloudSecretKey::draw(&mut rng).public(),
             host: Host::parse("latchkey.example").unwrap(),
+            mailbox: None,
         };
         let context = Context {
             identity: Some(Arc::new(identity)),

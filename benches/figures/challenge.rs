@@ -22,6 +22,7 @@ pub(crate) fn run(count: usize) {
         mode: Mode::Psk([4; 32]),
         cloud_key: CloudSecretKey::draw(&mut rng).public(),
         host: Host::parse("latchkey.example").unwrap(),
+        mailbox: None,
     };
     let usual = vec!["owner@example.com".to_owned()];
     let largest = vec![format!("{}@{}.example", "l".repeat(64), ["d".repeat(63), "e".repeat(53)].join("."))];

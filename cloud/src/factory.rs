@@ -108,6 +108,7 @@ impl Factory {
             keys_serial: 0,
             server_roots: self.keys.root_pem().to_owned(),
             host: self.config.host.clone(),
+            mailbox: self.config.mailbox.as_ref().map(|mailbox| mailbox.address.clone()),
         };
         Ok((device, file))
     }

@@ -364,6 +364,7 @@ pub struct Challenge {
     pub tries_left: u32,
     pub renew_wait_s: u64,
     pub cloud_host: String,
+    pub mailbox: Option<String>,
 }
 
 /// How far the mail of a challenge is that was handed over by the platform link.

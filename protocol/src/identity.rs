@@ -1,6 +1,6 @@
 //! Who a device is: its keys, and what the factory (or an operator) gives it.
 
-use crate::{hex, link::Host, platform::CloudSigningKey, suite};
+use crate::{Address, hex, link::Host, platform::CloudSigningKey, suite};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -112,6 +112,8 @@ pub struct DeviceIdentity {
     pub cloud_key: CloudPublicKey,
     /// The host that its QR names.
     pub host: Host,
+    /// Where the picture of a QR code can be mailed, if the cloud reads such mails.
+    pub mailbox: Option<Address>,
 }
 
 /// What `latchkeyd identity request` writes and a factory signs: nothing in it is secret.
@@ -255,6 +257,9 @@ pub struct IdentityFile {
     pub server_roots: String,
     /// The host that the QR names, and the platform link's.
     pub host: Host,
+    /// Where the picture of a QR code can be mailed, if the cloud reads such mails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<Address>,
 }
 
 /// A 32-byte secret, hexadecimal in the file, never printed.
@@ -294,6 +299,7 @@ impl IdentityFile {
             mode: self.psk.as_ref().map_or(Mode::Base, |psk| Mode::Psk(psk.0)),
             cloud_key,
             host: self.host.clone(),
+            mailbox: self.mailbox.clone(),
         })
     }
 }

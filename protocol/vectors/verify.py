@@ -445,7 +445,7 @@ def check_identity():
     for v in vectors["requests_refused"]:
         agree(refusal(read_request, v["request"]), v["refused"], v["request"])
     file = vectors["file"]
-    members = "version handle serial model public_key certificate psk cloud_keys signing_keys server_roots host"
+    members = "version handle serial model public_key certificate psk cloud_keys signing_keys server_roots host mailbox"
     agree(set(file), set(members.split()), "the identity file's members")
     agree(parse_host(file["host"]), file["host"], "the identity file's host")
 

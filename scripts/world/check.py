@@ -3,12 +3,14 @@ taken by a program that could be anybody's: HTTPS, zbar, HTTP and a mailbox."""
 
 import re
 import secrets
+import smtplib
 import subprocess
+from email.message import EmailMessage
 from pathlib import Path
 
 from client import Api
 from link_check import LinkCheck
-from world import NO_NAMESPACES, Trouble, World, expect
+from world import NO_NAMESPACES, RECOVERY_MAILBOX, Trouble, World, expect
 
 FIRST_EMAIL = "owner@example.org"
 SECOND_EMAIL = "new.owner@example.org"
@@ -46,6 +48,7 @@ class Check:
         self.read_documents()
         self.activate()
         self.reset()
+        self.mail_the_picture()
         self.crash()
         self.reboot()
         self.email_change()
@@ -100,6 +103,24 @@ class Check:
         refusal = self.device.refused("POST", "/reset/verification", {"code": code}, "no-challenge")
         expect(refusal["reason"], "password-changed", "why the used code is dead")
         self.done("the used code was refused")
+
+    def mail_the_picture(self):
+        """The exported picture, mailed by a stranger to the recovery mailbox, does what a phone does."""
+        self.step = "a mail to the recovery mailbox"
+        self.forget()
+        mailbox = self.device.must("GET", "/reset/challenge").json()["mailbox"]
+        expect(mailbox, RECOVERY_MAILBOX, "the mailbox that the recorder names beside Export")
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = "installer@example.net", mailbox, "Fwd: recorder"
+        mail.set_content("The picture is attached.")
+        picture = (self.world.folder / "qr.png").read_bytes()
+        mail.add_attachment(picture, maintype="image", subtype="png", filename="recovery-qr.png")
+        with smtplib.SMTP("127.0.0.1", self.world.mail.smtp_port, timeout=60) as smtp:
+            smtp.send_message(mail)
+        self.set_password(self.verify(self.code_in_mail(self.tag)))
+        self.sign_in()
+        self.sign_out()
+        self.done("the exported picture mailed to the recovery mailbox: the code came to the reserved email alone")
 
     def crash(self):
         """kill -9 with a code pending: the same QR comes back, and the code counts."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from check import Check
 from contract import Broken
-from world import TOP, Trouble, World
+from world import RECOVERY_MAILBOX, TOP, Trouble, World
 
 
 def say(text: str = ""):
@@ -51,6 +51,8 @@ def for_a_person(world: World):
   5. Under Configuration > Platform access, switch it on: the recorder comes online, and the
      operators' page counts it. From now on the QR code's page has "Send the code now", which
      needs no phone.
+  6. Or without both: "Export" saves the QR code as a picture. Mailed as an attachment to
+     {RECOVERY_MAILBOX} (by SMTP at 127.0.0.1:{world.mail.smtp_port}), it brings the code, too.
 
   The recorder's own screen, in a window: cargo run -p latchkey-panel
 """

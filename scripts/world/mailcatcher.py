@@ -5,7 +5,8 @@ machine: it listens on the loopback interface only, keeps mails in memory and fo
     mailcatcher.py --smtp 2525 --http 8025
 
 Mail to an address that begins with `bounce` is refused for good, and with `later` for now, so that
-both can be seen from the sender's side. Besides the pages there is a JSON door:
+both can be seen from the sender's side. With `--deliver ADDRESS MAILDIR` mail to that address goes into a
+Maildir instead, as a mail server delivers it. Besides the pages there is a JSON door:
 
     GET /api/mails                    all mails, newest last
     GET /api/mails?after=3&wait_s=20  those with an id above 3, waiting until there is one
@@ -16,6 +17,7 @@ import email
 import email.policy
 import html
 import json
+import mailbox
 import signal
 import sys
 import threading
@@ -103,8 +105,9 @@ class Mailbox:
 class Smtp:
     """aiosmtpd's handler: what to do at each SMTP command."""
 
-    def __init__(self, mailbox: Mailbox):
-        self.mailbox = mailbox
+    def __init__(self, mails: Mailbox, delivered: tuple[str, str] | None):
+        self.mailbox = mails
+        self.address, self.maildir = delivered or (None, "")
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
         """Refuses the two kinds of address that stand for trouble."""
@@ -117,6 +120,9 @@ class Smtp:
 
     async def handle_DATA(self, _server, _session, envelope):
         """Takes the mail."""
+        if self.address in envelope.rcpt_tos:
+            mailbox.Maildir(self.maildir).add(envelope.content)
+            return "250 2.0.0 Delivered"
         mail = self.mailbox.add(envelope.mail_from, list(envelope.rcpt_tos), envelope.content)
         print(f"mail {mail.number} arrived", flush=True)
         return f"250 2.0.0 Taken as {mail.number}"
@@ -273,12 +279,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Takes every mail by SMTP and shows it in a browser.")
     parser.add_argument("--smtp", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--http", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--deliver", nargs=2, metavar=("ADDRESS", "MAILDIR"), help="a mailbox that is a Maildir")
     options = parser.parse_args()
-    mailbox = Mailbox()
+    mails = Mailbox()
+    taker = Smtp(mails, options.deliver)
     smtp = Controller(
-        Smtp(mailbox), hostname="127.0.0.1", port=options.smtp, data_size_limit=MAIL_BYTES_MAX, ident="mailcatcher"
+        taker, hostname="127.0.0.1", port=options.smtp, data_size_limit=MAIL_BYTES_MAX, ident="mailcatcher"
     )
-    handler = type("Handler", (Http,), {"mailbox": mailbox})
+    handler = type("Handler", (Http,), {"mailbox": mails})
     try:
         smtp.start()
         web = ThreadingHTTPServer(("127.0.0.1", options.http), handler)

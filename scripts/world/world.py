@@ -26,6 +26,8 @@ import uuid
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+# The cloud's recovery mailbox.
+RECOVERY_MAILBOX = "recovery@latchkey.example"
 READY_S_MAX = 60
 LOOK_S = 0.02
 # What the daemon says once it answers. Its ports are open before that, and hold whoever connects.
@@ -260,11 +262,19 @@ class Cloud:
     """`latchkey-cloud`, sending its mails to the mail catcher."""
 
     def __init__(
-        self, programs: Path, folder: Path, port: int, smtp_port: int, operators_port: int = 0, devices: str = ""
+        self,
+        programs: Path,
+        folder: Path,
+        port: int,
+        smtp_port: int,
+        operators_port: int = 0,
+        devices: str = "",
+        mailbox: str = "",
     ):
         self.program = programs / "latchkey-cloud"
         self.folder, self.port, self.operators_port = folder, port, operators_port
         self.config = folder / "cloud.toml"
+        self.maildir = folder / "recovery"
         self.log = folder.parent / "cloud.log"
         self.service = Service("cloud", self.log)
         # The QR code names it, so it is what the browser opens.
@@ -272,6 +282,9 @@ class Cloud:
         if not self.config.exists():
             where = ["--listen", f"127.0.0.1:{port}", "--smtp", f"127.0.0.1:{smtp_port}"]
             run(self.program, "init", "--data", folder, "--host", self.host, *where, log=self.log)
+            if mailbox:
+                with self.config.open("a") as config:
+                    config.write(f'\n[mailbox]\naddress = "{mailbox}"\nmaildir = "{self.maildir}"\n')
             if operators_port:
                 # A small window: a recorder comes back at once when the cloud was away.
                 with self.config.open("a") as config:
@@ -398,12 +411,14 @@ class MailCatcher:
     def __init__(self, folder: Path, smtp_port: int, http_port: int):
         self.smtp_port, self.http_port = smtp_port, http_port
         self.service = Service("mail catcher", folder / "mail.log")
+        self.maildir: Path | None = None
         self.seen = 0
 
     def start(self):
         """Serves."""
         program = Path(__file__).with_name("mailcatcher.py")
         ports = ["--smtp", str(self.smtp_port), "--http", str(self.http_port)]
+        ports += ["--deliver", RECOVERY_MAILBOX, str(self.maildir)] if self.maildir else []
         command = ["setpriv", "--pdeathsig", "TERM", "--", "/usr/bin/python3", program, *ports]
         self.service.start(command, [self.smtp_port, self.http_port])
 
@@ -444,7 +459,8 @@ class World:
             self.ports = {what: ports.pick(usual, what) for what, usual in wanted.items()}
         self.mail = MailCatcher(folder, self.ports["mail"], self.ports["mailbox"])
         operators = self.ports["operators' page"]
-        self.cloud = Cloud(programs, folder / "cloud", self.ports["cloud"], self.ports["mail"], operators)
+        self.cloud = Cloud(programs, folder / "cloud", self.ports["cloud"], self.ports["mail"], operators, "", RECOVERY_MAILBOX)
+        self.mail.maildir = self.cloud.maildir
         self.recorder = Recorder(
             programs,
             folder / "recorder",

@@ -47,6 +47,7 @@ fn keys() -> &'static Keys {
             mode: Mode::Psk([9; 32]),
             cloud_key: cloud.public(),
             host: Host::parse("cloud.example").unwrap(),
+            mailbox: None,
         });
         Keys { identity, cloud }
     })

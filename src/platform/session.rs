@@ -27,9 +27,10 @@ use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 const WAITING_MAX: usize = 8;
 /// Requests whose mail is followed.
 const FOLLOWED_MAX: usize = 8;
-/// Challenges a minute, well below what a cloud takes (8.7): whoever asks for more waits, and the
-/// connection is not lost to somebody at a page who presses a button again and again.
-const SUBMITS_A_MINUTE_MAX: usize = 10;
+/// Challenges a minute, below what a cloud takes (8.7): whoever asks for more waits, and the connection is
+/// not lost to somebody at a page who presses a button again and again. Twice the notices that may wait
+/// for the link are far from it, so that they never keep a person from sending a code.
+const SUBMITS_A_MINUTE_MAX: usize = 20;
 /// After a certificate was not renewed, it is asked for again so much later.
 const RENEW_AGAIN_MS: u64 = 6 * 3600 * 1000;
 /// A goodbye is not waited for.

@@ -298,6 +298,7 @@ pub(super) fn view(context: &Context, active: &Active, place: Place, now: Now) -
         id: pending.id,
         door,
         link: QrLink { host: identity.host.clone(), sealed: pending.sealed.clone() },
+        mailbox: identity.mailbox.clone(),
         tag: Tag::of(pending.sealed.as_bytes()),
         to: pending.to,
         masked_emails: email.into_iter().map(|email| email.address.masked()).collect(),

@@ -1,6 +1,6 @@
 //! What the heart answers.
 
-use latchkey_protocol::{ChallengeId, Door, QrLink, Tag};
+use latchkey_protocol::{Address, ChallengeId, Door, QrLink, Tag};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -146,6 +146,8 @@ pub struct ChallengeView {
     pub door: Door,
     /// What the QR holds.
     pub link: QrLink,
+    /// Where a picture of it can be mailed, if the cloud reads such mails.
+    pub mailbox: Option<Address>,
     /// The four characters to compare.
     pub tag: Tag,
     /// Which address the mail goes to.

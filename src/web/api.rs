@@ -348,6 +348,7 @@ fn challenge(ctx: &Context, api: Api, view: &ChallengeView) -> Response {
                 "renew_wait_s": view.renew_wait_s,
                 "cloud_host": view.link.host.as_str(),
                 "qr_text": view.link.to_string(),
+                "mailbox": view.mailbox.as_ref().map(|address| address.as_str()),
             }),
         ),
     }

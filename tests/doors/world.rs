@@ -13,7 +13,7 @@ use latchkey::{
     web::{self, Ask, Bounds, Caller, Entry, Listeners, listen},
 };
 use latchkey_protocol::{
-    CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Message, Mode, ParsedChallenge, QrLink,
+    Address, CloudSecretKey, Code, DeviceIdentity, Door, Handle, Host, Message, Mode, ParsedChallenge, QrLink,
 };
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,
@@ -104,6 +104,7 @@ impl World {
             mode: Mode::Psk([9; 32]),
             cloud_key: cloud.public(),
             host: Host::parse("cloud.example").unwrap(),
+            mailbox: Address::parse("recovery@cloud.example").ok(),
         });
         let parts = Parts {
             context: HeartContext {

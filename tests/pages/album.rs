@@ -195,7 +195,14 @@ async fn wizard(album: &mut Album, made: Made) {
         "code",
         &page,
         200,
-        &["48 hours", "5 tries are left", "recover.example.com", "qr.svg", "Export"],
+        &[
+            "48 hours",
+            "5 tries are left",
+            "recover.example.com",
+            "qr.svg",
+            "Export",
+            "recovery@recover.example.com",
+        ],
     );
     album.add("forgot-live", &recorder.get(Page::Forgot, "").await, 200, &["A QR code was already made"]);
     album.add(

@@ -18,7 +18,9 @@ use latchkey::{
     },
 };
 use latchkey_look::Catalogue;
-use latchkey_protocol::{CloudSecretKey, DeviceIdentity, Door, Handle, Host, Message, Mode, ParsedChallenge};
+use latchkey_protocol::{
+    Address, CloudSecretKey, DeviceIdentity, Door, Handle, Host, Message, Mode, ParsedChallenge,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -111,6 +113,7 @@ impl Recorder {
             mode: Mode::Psk([9; 32]),
             cloud_key: cloud.public(),
             host: Host::parse("recover.example.com").unwrap(),
+            mailbox: Address::parse("recovery@recover.example.com").ok(),
         });
         let context = HeartContext {
             identity: made.registered.then(|| Arc::clone(&identity)),

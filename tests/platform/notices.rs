@@ -34,6 +34,7 @@ fn identity() -> DeviceIdentity {
         mode: Mode::Base,
         cloud_key: cloud_key().public(),
         host: Host::parse(NAME).unwrap(),
+        mailbox: None,
     }
 }
 

@@ -119,6 +119,7 @@ impl World {
             keys_serial: 0,
             server_roots: self.platform.pem.clone(),
             host: Host::parse(NAME).unwrap(),
+            mailbox: None,
         };
         LinkIdentity::new(&file, &self.device, "1.2.3").unwrap()
     }

@@ -41,6 +41,7 @@ impl Keys {
             mode: Mode::Psk([9; 32]),
             cloud_key: cloud.public(),
             host: Host::parse("cloud.example").unwrap(),
+            mailbox: None,
         });
         Self { identity, cloud }
     }

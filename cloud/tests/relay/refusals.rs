@@ -93,6 +93,7 @@ async fn every_stranger_is_answered_alike() {
             mode: old.mode.clone(),
             cloud_key: old.cloud_key,
             host: old.host.clone(),
+            mailbox: None,
         };
         change(&mut identity);
         Device(identity).digits(&challenge)

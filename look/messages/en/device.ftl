@@ -161,6 +161,7 @@ qr-tag = Request tag
 qr-host = Leads to
 qr-export = Export
 qr-export-hint = Saves the QR code as a picture, to be scanned somewhere else.
+qr-export-mailbox = Saves the QR code as a picture. Scan it somewhere else, or mail it as an attachment to { $mailbox }, from any address: the code still goes to the reserved email alone.
 next-title = What to do next
 next-scan = Scan the QR code with the camera of any phone and open the link. No app and no account are needed.
 next-phone = Reading this on the phone itself?

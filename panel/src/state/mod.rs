@@ -123,7 +123,8 @@ impl State {
             Event::Answered(answered) => self.answered(*answered),
             Event::Exported(exported) => {
                 self.busy = false;
-                self.notice = Some(Notice::Exported(exported));
+                let mailbox = self.challenge.as_ref().and_then(|live| live.challenge.mailbox.clone());
+                self.notice = Some(Notice::Exported(exported, mailbox));
                 Vec::new()
             }
             Event::PowerFailed => {

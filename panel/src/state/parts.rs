@@ -210,8 +210,8 @@ pub enum Notice {
     },
     /// A reset that the owner was not told of yet.
     Told(ToldReset),
-    /// What came of the export.
-    Exported(Exported),
+    /// What came of the export, and where the picture can be mailed.
+    Exported(Exported, Option<String>),
 }
 
 impl Notice {

@@ -85,6 +85,7 @@ fn challenge() -> Challenge {
         tries_left: 5,
         renew_wait_s: 30,
         cloud_host: "a.example".to_owned(),
+        mailbox: Some("recovery@a.example".to_owned()),
     }
 }
 

@@ -23,14 +23,16 @@ pub(super) fn notice(words: &Catalogue, state: &State, notice: &Notice) -> (Tone
             let text = words.say_with(key, &[("when", when.into())]);
             (Tone::Warn, words.say("told-reset"), format!("{text} {}", words.say("told-reset-not-you")))
         }
-        Notice::Exported(Exported::Saved(name)) => {
-            let text = words.say_with("export-saved-text", &[("name", name.as_str().into())]);
+        Notice::Exported(Exported::Saved(name), mailbox) => {
+            let key = if mailbox.is_some() { "export-saved-mailbox" } else { "export-saved-text" };
+            let mailbox = mailbox.as_deref().unwrap_or_default();
+            let text = words.say_with(key, &[("name", name.as_str().into()), ("mailbox", mailbox.into())]);
             (Tone::Success, words.say("export-saved"), text)
         }
-        Notice::Exported(Exported::NoStick) => {
+        Notice::Exported(Exported::NoStick, _) => {
             (Tone::Warn, words.say("export-no-stick"), words.say("export-no-stick-text"))
         }
-        Notice::Exported(Exported::Failed) => {
+        Notice::Exported(Exported::Failed, _) => {
             (Tone::Danger, words.say("export-failed"), words.say("export-failed-text"))
         }
     }

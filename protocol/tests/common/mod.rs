@@ -52,6 +52,7 @@ pub fn pair(mode: Mode) -> Pair {
         mode,
         cloud_key: cloud.public(),
         host: Host::parse("latchkey.example").unwrap(),
+        mailbox: None,
     };
     Pair { cloud, device }
 }

@@ -3,7 +3,7 @@
 use crate::{check, common::psk_pair, device_json, noise};
 use ed25519_dalek::SigningKey;
 use latchkey_protocol::{
-    CloudPublicKey, Mode,
+    Address, CloudPublicKey, Mode,
     identity::{IdentityError, IdentityFile, IdentityRequest, Psk},
 };
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ fn identities() {
         keys_serial: 0,
         server_roots: String::new(),
         host: pair.device.host.clone(),
+        mailbox: Address::parse("recovery@latchkey.example").ok(),
     };
     let device = file.join(key.clone()).unwrap();
     assert_eq!((device.handle, device.cloud_key), (pair.device.handle, pair.cloud.public()));

@@ -97,6 +97,10 @@ impl<'a> Visit<'a> {
                 to: if view.to == Which::Second { "second" } else { "primary" },
                 host,
                 link: view.link.to_string(),
+                export_hint: match &view.mailbox {
+                    Some(mailbox) => with_tag("qr-export-mailbox", "mailbox", mailbox.as_str()),
+                    None => catalogue.say("qr-export-hint"),
+                },
                 next_check: with_tag("next-check", "host", host),
                 next_mail: with_tag("next-mail", "emails", &emails),
                 tag: tag.clone(),

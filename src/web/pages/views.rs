@@ -175,6 +175,8 @@ pub(super) struct Challenge<'a> {
     pub(super) host: &'a str,
     /// What the QR code holds, for a person who reads this on the phone itself.
     pub(super) link: String,
+    /// What the exported picture is good for.
+    pub(super) export_hint: String,
     pub(super) next_check: String,
     pub(super) next_mail: String,
     pub(super) tries_left: u32,
