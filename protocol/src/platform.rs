@@ -5,10 +5,12 @@
 //! does not know, so that either side can be newer than the other. A message of an unknown type is
 //! refused: nobody sends one that the other has not named among its capabilities.
 
+mod adding;
 mod message;
 mod signed;
 mod words;
 
+pub use adding::Adding;
 pub use message::{
     FRAME_BYTES_MAX, FrameError, FromCloud, FromDevice, MailReason, MailState, MailStatus, Problem, Refusal,
     Register, Registered, close,

@@ -258,7 +258,7 @@ def are_capabilities(v):
 
 u32, i64, anything = is_whole(0, 2**32), is_whole(-(2**63), 2**63), is_text("(?s:.*)")
 relay, key = is_text("[0-9a-fA-F]{32}"), is_text("[0-9a-fA-F]{64}")
-optional = {"retry_after_s": u32, "reason": anything}
+optional = {"retry_after_s": u32, "reason": anything, "adding": key}
 mail = {"relay": relay, "state": lambda v: v in STATES}
 FROM_DEVICE = {
     "register": {
@@ -292,6 +292,11 @@ def read_message(kinds, message):
     for member, holds in optional.items():
         need(member in rules or member not in message or holds(message[member]), "malformed")
     need("capabilities" not in message or are_capabilities(message["capabilities"]), "malformed")
+
+
+def add_proof(serial, code):
+    need(is_text(LETTERS)(serial) and is_text("[A-Za-z0-9]{6,12}")(code), "adding")
+    return sha256(b"latchkey/v1 adding\0" + serial.encode() + b"\0" + code.upper().encode()).hex()
 
 
 def signed_by_one(keys, message, signature, step):
@@ -484,6 +489,10 @@ def check_platform():
         agree(read_claim(text), read_claim(claims["code"]), text)
     for text in claims["refused"]:
         agree(refusal(read_claim, text), "claim", text)
+    for v in vectors["adding"]["made"]:
+        agree(add_proof(v["serial"], v["code"]), v["adding"], v)
+    for v in vectors["adding"]["refused"]:
+        agree(refusal(add_proof, v["serial"], v["code"]), "adding", v)
 
 
 check_rfc9180()

@@ -1,13 +1,14 @@
 //! One attempt: name, TCP, TLS, upgrade, registration, each with its time limit and its own reason.
 
 use super::{learn, policy::Bounds, status::Reason, time::LinkTime};
+use crate::recovery::DeviceCode;
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
 use futures_util::{SinkExt, StreamExt};
 use latchkey_protocol::{
     Handle, Host,
     platform::{
-        ALPN, Capabilities, CloudSigningKey, FRAME_BYTES_MAX, FromCloud, FromDevice, Model, PATH, Register,
-        Registered, SUBPROTOCOL, Serial, Version,
+        ALPN, Adding, Capabilities, CloudSigningKey, FRAME_BYTES_MAX, FromCloud, FromDevice, Model, PATH,
+        Register, Registered, SUBPROTOCOL, Serial, Version,
     },
 };
 use rustls::{
@@ -66,7 +67,7 @@ pub struct LinkIdentity {
     pub host: Host,
     /// What the cloud signs the time with.
     pub signing_keys: Vec<CloudSigningKey>,
-    register: FromDevice,
+    register: Register,
     chain: Vec<CertificateDer<'static>>,
     roots: Arc<RootCertStore>,
     key: Arc<PrivateKeyDer<'static>>,
@@ -97,18 +98,25 @@ impl LinkIdentity {
             renew_from_unix_s: learn::facts(&file.certificate).map(|facts| facts.renew_from_unix_s()),
             host: file.host.clone(),
             signing_keys: file.signing_keys.clone(),
-            register: FromDevice::Register(Register {
+            register: Register {
                 serial: Serial::try_from(file.serial.clone())?,
                 model: Model::try_from(file.model.clone())?,
                 version: Version::try_from(version.to_owned())?,
                 capabilities: Capabilities::new(&capabilities)?,
-            }),
+                adding: None,
+            },
             chain: read(&file.certificate).map_err(LinkIdentityError::Pem)?,
             roots: Arc::new(roots),
             key: Arc::new(PrivatePkcs8KeyDer::from(pkcs8.as_bytes().to_vec()).into()),
         };
         identity.tls(LinkTime::new(0).provider())?; // so that what cannot be used is said at the start
         Ok(identity)
+    }
+
+    /// The first message, with a proof of the code that the device has.
+    fn registration(&self, code: Option<&DeviceCode>) -> FromDevice {
+        let adding = code.and_then(|code| Adding::of(self.register.serial.as_str(), code.as_str()).ok());
+        FromDevice::Register(Register { adding, ..self.register.clone() })
     }
 
     fn tls(&self, time: Arc<dyn TimeProvider>) -> Result<ClientConfig, TlsError> {
@@ -139,10 +147,12 @@ impl From<Reason> for Stopped {
     }
 }
 
-/// Connects and registers. `server` is where; who must answer there is in the identity.
+/// Connects and registers. `server` is where; who must answer there is in the identity. `code` is what the device
+/// is added to an account with.
 pub async fn connect(
     identity: &LinkIdentity,
     server: &Host,
+    code: Option<&DeviceCode>,
     time: &LinkTime,
     bounds: &Bounds,
 ) -> Result<(Socket, Registered), Stopped> {
@@ -159,7 +169,8 @@ pub async fn connect(
     let upgrade = timeout(step_max, client_async_with_config(request, tls, Some(websocket())));
     let (mut socket, _) =
         upgrade.await.map_err(|_| Reason::Silent)?.map_err(|error| upgrade_reason(&error))?;
-    let registered = timeout(step_max, register(&mut socket, &identity.register));
+    let registration = identity.registration(code);
+    let registered = timeout(step_max, register(&mut socket, &registration));
     let registered = registered.await.map_err(|_| Reason::Silent)??;
     Ok((socket, registered))
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    recovery::{Now, record::PlatformSettings},
+    recovery::{DeviceCode, Now, record::PlatformSettings},
 };
 use chacha20::ChaCha20Rng;
 use latchkey_protocol::{
@@ -213,7 +213,8 @@ impl Link {
                 wait_ms = 0;
                 continue;
             }
-            match self.stay_connected(&server, wait_ms).await {
+            let code = settings.verification_code.as_ref();
+            match self.stay_connected(&server, code, wait_ms).await {
                 Woken::Stopped => return,
                 Woken::Settings | Woken::Due => wait_ms = 0,
             }
@@ -221,7 +222,7 @@ impl Link {
     }
 
     /// Connects again and again, until the settings or the identity change.
-    async fn stay_connected(&mut self, server: &Host, wait_ms: u64) -> Woken {
+    async fn stay_connected(&mut self, server: &Host, code: Option<&DeviceCode>, wait_ms: u64) -> Woken {
         let mut wait_ms = wait_ms;
         let mut reason = None;
         loop {
@@ -241,7 +242,7 @@ impl Link {
             let (mut settings, mut other) = (self.settings.clone(), self.parts.identity.clone());
             settings.mark_unchanged();
             let attempt = tokio::select! {
-                attempt = self.attempt(&identity, server) => attempt,
+                attempt = self.attempt(&identity, server, code) => attempt,
                 () = replaced(&mut other) => return Woken::Settings,
                 changed = settings.changed() => {
                     return if changed.is_ok() { Woken::Settings } else { Woken::Stopped };
@@ -278,10 +279,11 @@ impl Link {
         &mut self,
         identity: &LinkIdentity,
         server: &Host,
+        code: Option<&DeviceCode>,
     ) -> Result<(Socket, Registered), Stopped> {
         let bounds = self.parts.bounds;
         self.time.set(self.now().ok_or(Reason::Clock)?);
-        let first = connect(identity, server, &self.time, &bounds).await;
+        let first = connect(identity, server, code, &self.time, &bounds).await;
         let Err(Stopped { reason: Reason::Clock, .. }) = first else { return first };
         let asked_ms = self.now().ok_or(Reason::Clock)?.boottime_ms;
         let unix_s = time_question::ask(identity, server, &bounds, &mut self.parts.rng).await;
@@ -293,7 +295,7 @@ impl Link {
         tracing::warn!("the clock is wrong: going by the time that the cloud signed");
         self.time.told(now, unix_s);
         self.time.set(now);
-        connect(identity, server, &self.time, &bounds).await
+        connect(identity, server, code, &self.time, &bounds).await
     }
 
     /// A registered connection, until it ends.

@@ -5,19 +5,22 @@ mod notices;
 mod world;
 
 use futures_util::{SinkExt, StreamExt};
-use latchkey::platform::{NotSent, State};
+use latchkey::{
+    platform::{NotSent, State},
+    recovery::{DeviceCode, PlatformSettings},
+};
 use latchkey_protocol::{
     SealedChallenge,
     platform::{
-        FRAME_BYTES_MAX, FromCloud, FromDevice, MailState, MailStatus, Nonce, Problem, Refusal, RelayId,
-        SignedTime, close,
+        Adding, FRAME_BYTES_MAX, FromCloud, FromDevice, MailState, MailStatus, Nonce, Problem, Refusal,
+        RelayId, SignedTime, close,
     },
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 use world::{
-    NAME, Peer, Recorder, World, accept, bounds, close_code, heard, listen, register, registered, say,
-    settings, soon, upgrade,
+    NAME, Peer, Recorder, World, accept, bounds, close_code, heard, listen, register, registered, registers,
+    say, settings, soon, upgrade,
 };
 
 const NOW: (i32, i32) = (2020, 2090);
@@ -252,6 +255,25 @@ async fn another_address_in_the_settings_is_connected_to_at_once() {
     assert_eq!(close_code(&mut peer).await, Some(1000));
     let _peer = register(&second, &tls).await;
     recorder.until(|status| status.state == State::Online && status.server == at_second).await;
+}
+
+#[tokio::test]
+async fn a_device_proves_its_verification_code_and_registers_anew_when_the_code_changes() {
+    let world = World::new();
+    let (listener, server) = listen().await;
+    let tls = world.tls(NAME, NOW);
+    let mut recorder = Recorder::start(&world, &server, bounds());
+    let (mut peer, told) = registers(&listener, &tls).await;
+    assert_eq!(told.adding, None, "it has no code");
+    for code in ["7K4MQ2XR", "7k4mq2xr", "another1"] {
+        recorder.until(|status| status.state == State::Online).await;
+        let verification_code = Some(DeviceCode::parse(code).unwrap());
+        recorder.settings.send_replace(PlatformSettings { verification_code, ..settings(&server) });
+        assert_eq!(close_code(&mut peer).await, Some(1000));
+        let told;
+        (peer, told) = registers(&listener, &tls).await;
+        assert_eq!(told.adding, Some(Adding::of("LK-0001", code).unwrap()));
+    }
 }
 
 fn challenge() -> SealedChallenge {

@@ -12,7 +12,9 @@ use latchkey::{
 use latchkey_protocol::{
     CloudSecretKey, Handle as DeviceHandle, Host,
     identity::IdentityFile,
-    platform::{ALPN, Capabilities, CloudSigningKey, FromCloud, FromDevice, Registered, SUBPROTOCOL},
+    platform::{
+        ALPN, Capabilities, CloudSigningKey, FromCloud, FromDevice, Register, Registered, SUBPROTOCOL,
+    },
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
@@ -251,11 +253,16 @@ pub async fn say(peer: &mut Peer, message: FromCloud) {
 
 /// Takes the next connection and registers its device.
 pub async fn register(listener: &TcpListener, tls: &TlsAcceptor) -> Peer {
+    registers(listener, tls).await.0
+}
+
+/// The same, with what the device says of itself.
+pub async fn registers(listener: &TcpListener, tls: &TlsAcceptor) -> (Peer, Register) {
     let mut peer = accept(listener, tls).await;
     let FromDevice::Register(register) = heard(&mut peer).await else { panic!("not registered first") };
     assert_eq!((register.serial.as_str(), register.version.as_str()), ("LK-0001", "1.2.3"));
     say(&mut peer, FromCloud::Registered(registered())).await;
-    peer
+    (peer, register)
 }
 
 pub fn registered() -> Registered {

@@ -169,6 +169,7 @@ async fn register(recorder: &Recorder, tls: Tls) -> WebSocketStream<Tls> {
         model: recorder.file.model.clone().try_into().unwrap(),
         version: "0.1.0".to_owned().try_into().unwrap(),
         capabilities: Capabilities::new(&[Capabilities::SUBMIT, Capabilities::RECONNECT]).unwrap(),
+        adding: None,
     });
     link.send(Message::text(register.to_frame())).await.unwrap();
     match link.next().await {

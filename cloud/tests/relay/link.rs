@@ -119,6 +119,7 @@ impl Recorder {
                 Capabilities::RECONNECT,
             ])
             .unwrap(),
+            adding: None,
         })
     }
 

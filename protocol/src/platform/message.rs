@@ -1,6 +1,7 @@
 //! The messages.
 
 use super::{
+    adding::Adding,
     signed::KeyList,
     words::{Capabilities, Model, RelayId, Sealed, Serial, Version},
 };
@@ -74,6 +75,10 @@ pub struct Register {
     pub version: Version,
     /// What the device can receive.
     pub capabilities: Capabilities,
+    /// What proves that somebody who adds the device to an account has read its verification code. None where it
+    /// has no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adding: Option<Adding>,
 }
 
 /// What a cloud says.

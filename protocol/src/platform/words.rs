@@ -22,7 +22,7 @@ hex_bytes!(
 /// A text has a character or a length that its place does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a {0}")]
-pub struct WordError(&'static str);
+pub struct WordError(pub(super) &'static str);
 
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $what:literal, $holds:expr) => {

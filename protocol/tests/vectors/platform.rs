@@ -6,7 +6,7 @@ use latchkey_protocol::{
     CloudPublicKey, CloudSecretKey, Host, SealedChallenge,
     claim::ClaimCode,
     platform::{
-        Capabilities, CloudSigningKey, FRAME_BYTES_MAX, FromCloud, FromDevice, KeyList, KeyListError,
+        Adding, Capabilities, CloudSigningKey, FRAME_BYTES_MAX, FromCloud, FromDevice, KeyList, KeyListError,
         MailReason, MailState, MailStatus, Nonce, Problem, Refusal, Register, Registered, RelayId, Sealed,
         SignedTime,
     },
@@ -26,11 +26,58 @@ fn from_device() -> Vec<FromDevice> {
             model: "Recorder 8 ä".to_owned().try_into().unwrap(),
             version: "0.2.0-rc.1+armv7".to_owned().try_into().unwrap(),
             capabilities: Capabilities::new(&["submit", "renew", "keys", "reconnect"]).unwrap(),
+            adding: None,
         }),
         FromDevice::Submit { id: 1, sealed: Sealed(sealed) },
         FromDevice::Resend { id: 2, relay: RELAY },
         FromDevice::Renew { id: u32::MAX },
+        FromDevice::Register(Register {
+            serial: "LK-0001".to_owned().try_into().unwrap(),
+            model: "Recorder 8".to_owned().try_into().unwrap(),
+            version: "0.2.0".to_owned().try_into().unwrap(),
+            capabilities: Capabilities::default(),
+            adding: Some(Adding::of("LK-0001", "7K4MQ2XR").unwrap()),
+        }),
     ]
+}
+
+/// What devices prove of their codes, and what is no serial or no code.
+fn adding() -> Value {
+    let of = |serial: &str, code: &str| Adding::of(serial, code);
+    let pairs = [
+        ("LK-0001", "7K4MQ2XR"),
+        ("LK-0001", "7k4mq2xr"),
+        ("lk-0001", "7K4MQ2XR"),
+        ("L", "abcdef"),
+        (&"L".repeat(32), "ABCDEF012345"),
+        ("LK-00017", "K4MQ2XR"),
+    ];
+    let made: Vec<Value> = pairs
+        .iter()
+        .map(|(serial, code)| json!({ "serial": serial, "code": code, "adding": of(serial, code).unwrap() }))
+        .collect();
+    assert_eq!(of("LK-0001", "7K4MQ2XR"), of("LK-0001", "7k4mq2xr"), "a code has no case");
+    assert_ne!(of("LK-0001", "7K4MQ2XR"), of("lk-0001", "7K4MQ2XR"), "a serial has");
+    assert_ne!(of("LK-0001", "7K4MQ2XR"), of("LK-00017", "K4MQ2XR"), "each ends where it ends");
+    let refused = [
+        ("LK-0001", ""),
+        ("LK-0001", "ABCDE"),
+        ("LK-0001", "ABCDEF0123456"),
+        ("LK-0001", "ABC DEF"),
+        ("LK-0001", "ABCDE\u{df}"),
+        ("LK-0001", "ABCDEF\0"),
+        ("", "ABCDEF"),
+        ("LK 0001", "ABCDEF"),
+        (&"L".repeat(33), "ABCDEF"),
+    ];
+    let refused: Vec<Value> = refused
+        .iter()
+        .map(|(serial, code)| {
+            assert!(of(serial, code).is_err(), "{serial} {code}");
+            json!({ "serial": serial, "code": code })
+        })
+        .collect();
+    json!({ "made": made, "refused": refused })
 }
 
 fn from_cloud() -> Vec<FromCloud> {
@@ -140,6 +187,12 @@ fn device_refused(messages: &[FromDevice]) -> Vec<Value> {
         ("capabilities", json!([""])),
         ("capabilities", json!(["c".repeat(33)])),
         ("capabilities", json!(seventeen)),
+        ("adding", json!("")),
+        ("adding", json!("a5".repeat(31))),
+        ("adding", json!("a5".repeat(33))),
+        ("adding", json!("g5".repeat(32))),
+        ("adding", json!(1)),
+        ("adding", json!(["a5".repeat(32)])),
     ];
     let submit = [
         ("id", Value::Null),
@@ -309,6 +362,7 @@ fn platform() {
             "times": times(),
             "key_lists": key_lists(),
             "claims": claims(),
+            "adding": adding(),
         }),
     );
 }
