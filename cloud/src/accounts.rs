@@ -4,6 +4,7 @@
 //! not, the same is hashed, kept and queued, and the mail alone tells its owner. Throttles are counted
 //! in the store, under keyed hashes, before any password is hashed.
 
+pub mod codes;
 mod fault;
 pub mod password;
 pub mod post;
@@ -16,9 +17,11 @@ use crate::{
     limits::network,
     store::{
         AccountId, CodeId, Limit, Store, Use,
-        accounts::{Account, By, Code, Post, Purpose, Registered, Tried},
+        accounts::{Account, By, Post, Purpose, Registered},
     },
 };
+use codes::Order;
+pub use codes::Pending;
 pub use fault::Fault;
 use latchkey_protocol::Address;
 use password::Hashers;
@@ -30,41 +33,18 @@ use std::{net::IpAddr, sync::Arc};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-/// A mailed code holds this long.
-pub const CODE_VALIDITY_S: i64 = 30 * 60;
-/// A code can be mailed again after this long, in the place of the one before.
-pub const RESEND_AFTER_S: i64 = 60;
-/// Wrong codes that are forgiven.
-const TRIES: u32 = 5;
-/// Digits of a code that opens an account which is there: as many as a recorder's.
-const DIGITS_LONG: u32 = 8;
 /// Signed in without it.
 const SESSION_S: i64 = 12 * 3600;
 /// Signed in with "stay signed in", in seconds.
 pub const SESSION_LASTING_S: i64 = 30 * 86_400;
-const DAY_S: i64 = 86_400;
-/// Codes a day to one address, for one purpose.
-const CODES_PER_ADDRESS: u32 = 6;
+pub(crate) const DAY_S: i64 = 86_400;
 /// Codes an hour for one IP address (IPv6: one /64).
-const CODES_PER_REQUESTER: u32 = 20;
+pub(crate) const CODES_PER_REQUESTER: u32 = 20;
 /// Passwords in a quarter of an hour, for one account from one network, and from one network in all: a
 /// stranger elsewhere never uses up its owner's.
 const PASSWORDS_EACH: u32 = 10;
 const PASSWORDS_PER_REQUESTER: u32 = 100;
 const QUARTER_S: i64 = 900;
-/// A code that is waited for, as its page shows it.
-#[derive(Debug, Clone)]
-pub struct Pending {
-    /// What for.
-    pub purpose: Purpose,
-    /// When another one can be mailed.
-    pub resend_after_s: i64,
-    /// How long it holds.
-    pub valid_s: i64,
-    /// How many digits it has.
-    pub digits: u32,
-}
-
 /// What an account needs to be made or opened with a code.
 pub struct Fresh<'a> {
     /// The code.
@@ -82,7 +62,7 @@ pub type Token = Zeroizing<String>;
 pub struct Accounts {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    secrets: Secrets,
+    pub(crate) secrets: Arc<Secrets>,
     /// Digits of a code for a new account.
     digits: u32,
     hashers: Hashers,
@@ -91,7 +71,7 @@ pub struct Accounts {
 
 impl Accounts {
     /// Accounts in a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, secrets: Secrets, digits: u32) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, secrets: Arc<Secrets>, digits: u32) -> Self {
         Self { store, clock, secrets, digits, hashers: Hashers::new(), bell: Notify::new() }
     }
 
@@ -126,14 +106,14 @@ impl Accounts {
         if riddle.is_answer(answer) { Ok(()) } else { Err(Fault::Riddle) }
     }
 
-    fn one_of(&self, what: &str, who: &[u8], cap: u32, window_s: i64) -> Use {
+    pub(crate) fn one_of(&self, what: &str, who: &[u8], cap: u32, window_s: i64) -> Use {
         let mut key = [0; 16];
         key.copy_from_slice(&self.secrets.hash(&[b"use", what.as_bytes(), who])[..16]);
         let limit = if what == "riddle" { Limit::Once } else { Limit::Requester };
         Use { key, limit, cap, window_s }
     }
 
-    async fn spend(&self, uses: Vec<Use>) -> Result<(), Fault> {
+    pub(crate) async fn spend(&self, uses: Vec<Use>) -> Result<(), Fault> {
         match self.store.spend(uses, self.clock.now_s()).await? {
             Some((_, retry_after_s)) => Err(Fault::Limited { retry_after_s }),
             None => Ok(()),
@@ -151,7 +131,7 @@ impl Accounts {
         self.solve(ip, token, answer).await?;
         let known = self.store.account(By::Email(self.secrets.address(&email))).await?;
         let about = known.map(|account| account.name);
-        self.issue(CodeId(draw()), Purpose::SignUp, None, &email, about).await
+        self.issue(CodeId(draw()), Order { known: about, ..Order::new(Purpose::SignUp) }, &email).await
     }
 
     /// Asks for a code to set a new password. Nobody is told whether there is such an account.
@@ -166,7 +146,8 @@ impl Accounts {
         match self.find(who).await? {
             Some(account) => {
                 let email = self.address_of(&account.email)?;
-                self.issue(id, Purpose::Forgot, Some(account.id), &email, None).await
+                let order = Order { account: Some(account.id), ..Order::new(Purpose::Forgot) };
+                self.issue(id, order, &email).await
             }
             None => self.issue_to_nobody(id, who).await,
         }
@@ -184,133 +165,8 @@ impl Accounts {
         self.confirm(ip, account, password).await?;
         let known = self.store.account(By::Email(self.secrets.address(&email))).await?;
         let about = known.map(|other| other.name);
-        self.issue(CodeId(draw()), Purpose::NewEmail, Some(account.id), &email, about).await
-    }
-
-    /// Mails a code again: a new one, and the one before is void.
-    pub async fn resend(&self, id: CodeId) -> Result<(), Fault> {
-        let now_s = self.clock.now_s();
-        let code = self.store.code(id, now_s).await?.ok_or(Fault::CodeOver)?;
-        let wait_s = code.sent_at_s + RESEND_AFTER_S - now_s;
-        if wait_s > 0 {
-            return Err(Fault::Limited { retry_after_s: wait_s });
-        }
-        let Some(sealed) = self.secrets.open("email", &code.email) else {
-            let use_ = self.one_of("forgot", &code.email_key, CODES_PER_ADDRESS, DAY_S);
-            self.spend(vec![use_]).await?;
-            let again =
-                Code { sent_at_s: now_s, tries_left: TRIES, expires_at_s: now_s + CODE_VALIDITY_S, ..code };
-            return Ok(self.store.issue(again, None).await?);
-        };
-        let email = std::str::from_utf8(&sealed).ok().and_then(|text| Address::parse(text).ok());
-        let email = email.ok_or(Fault::CodeOver)?;
-        let about = match code.purpose {
-            Purpose::Forgot => None,
-            Purpose::SignUp | Purpose::NewEmail => {
-                self.store.account(By::Email(code.email_key)).await?.map(|account| account.name)
-            }
-        };
-        self.issue(id, code.purpose, code.account, &email, about).await.map(drop)
-    }
-
-    /// A code that is waited for.
-    pub async fn pending(&self, id: CodeId) -> Result<Pending, Fault> {
-        let now_s = self.clock.now_s();
-        let code = self.store.code(id, now_s).await?.ok_or(Fault::CodeOver)?;
-        Ok(Pending {
-            purpose: code.purpose,
-            resend_after_s: (code.sent_at_s + RESEND_AFTER_S - now_s).max(0),
-            valid_s: code.expires_at_s - now_s,
-            digits: self.digits(code.purpose),
-        })
-    }
-
-    fn digits(&self, purpose: Purpose) -> u32 {
-        if purpose == Purpose::SignUp { self.digits } else { DIGITS_LONG }
-    }
-
-    /// Keeps a code and queues its mail. `taken_by` is the account that has the address already: its
-    /// owner is told, and no code is right.
-    async fn issue(
-        &self,
-        id: CodeId,
-        purpose: Purpose,
-        account: Option<AccountId>,
-        email: &Address,
-        taken_by: Option<String>,
-    ) -> Result<CodeId, Fault> {
-        let email_key = self.secrets.address(email);
-        let what = if purpose == Purpose::Forgot { "forgot" } else { "prove" };
-        self.spend(vec![self.one_of(what, &email_key, CODES_PER_ADDRESS, DAY_S)]).await?;
-        let now_s = self.clock.now_s();
-        let digits = self.digits(purpose);
-        let number = u64::from_be_bytes(draw()) % 10_u64.pow(digits);
-        let typed = Zeroizing::new(format!("{number:0width$}", width = digits as usize));
-        let kind = match (purpose, taken_by.is_some()) {
-            (_, true) => Kind::Known,
-            (Purpose::SignUp, _) => Kind::SignUp,
-            (Purpose::Forgot, _) => Kind::Forgot,
-            (Purpose::NewEmail, _) => Kind::NewEmail,
-        };
-        let digest = taken_by.is_none().then(|| self.digest(id, &typed));
-        let letter = Letter {
-            kind,
-            to: email.as_str().to_owned(),
-            code: taken_by.is_none().then(|| typed.to_string()),
-            name: taken_by,
-        };
-        let expires_at_s = now_s + CODE_VALIDITY_S;
-        let sealed = self.secrets.seal("email", email.as_str().as_bytes());
-        let code = Code {
-            id,
-            purpose,
-            account,
-            email_key,
-            email: sealed,
-            digest,
-            tries_left: TRIES,
-            sent_at_s: now_s,
-            expires_at_s,
-        };
-        let post = Post { sealed: letter.seal(&self.secrets), expires_at_s };
-        self.store.issue(code, Some(post)).await?;
-        self.bell.notify_one();
-        Ok(id)
-    }
-
-    /// The same for an account that is not there: as much is counted and kept, and no mail goes anywhere.
-    async fn issue_to_nobody(&self, id: CodeId, who: &str) -> Result<CodeId, Fault> {
-        let email_key = self.secrets.hash(&[b"nobody", who.trim().to_ascii_lowercase().as_bytes()]);
-        self.spend(vec![self.one_of("forgot", &email_key, CODES_PER_ADDRESS, DAY_S)]).await?;
-        let now_s = self.clock.now_s();
-        let code = Code {
-            id,
-            purpose: Purpose::Forgot,
-            account: None,
-            email_key,
-            email: self.secrets.seal("nobody", who.as_bytes()),
-            digest: None,
-            tries_left: TRIES,
-            sent_at_s: now_s,
-            expires_at_s: now_s + CODE_VALIDITY_S,
-        };
-        self.store.issue(code, None).await?;
-        Ok(id)
-    }
-
-    fn digest(&self, id: CodeId, typed: &str) -> [u8; 32] {
-        self.secrets.hash(&[b"code", &id.0, typed.as_bytes()])
-    }
-
-    async fn try_code(&self, id: CodeId, purpose: Purpose, typed: &str) -> Result<Code, Fault> {
-        let typed: Zeroizing<String> =
-            Zeroizing::new(typed.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.')).collect());
-        let digest = self.digest(id, &typed);
-        match self.store.try_code(id, purpose, digest, self.clock.now_s()).await? {
-            Tried::Right(code) => Ok(code),
-            Tried::Wrong { left } => Err(Fault::WrongCode { left }),
-            Tried::Over => Err(Fault::CodeOver),
-        }
+        let order = Order { account: Some(account.id), known: about, ..Order::new(Purpose::NewEmail) };
+        self.issue(CodeId(draw()), order, &email).await
     }
 
     /// Makes an account.
@@ -378,8 +234,17 @@ impl Accounts {
     }
 
     fn notice(&self, kind: Kind, to: &Address) -> Post {
-        let letter = Letter { kind, to: to.as_str().to_owned(), code: None, name: None };
+        self.post(&Letter::new(kind, to))
+    }
+
+    /// A mail to be queued.
+    pub(crate) fn post(&self, letter: &Letter) -> Post {
         Post { sealed: letter.seal(&self.secrets), expires_at_s: self.clock.now_s() + 2 * DAY_S }
+    }
+
+    /// Has queued mails looked at.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
     }
 
     /// Signs in by user name or address.
@@ -431,7 +296,7 @@ impl Accounts {
         self.address_of(&account.email).map(|email| email.masked()).unwrap_or_default()
     }
 
-    fn address_of(&self, sealed: &[u8]) -> Result<Address, Fault> {
+    pub(crate) fn address_of(&self, sealed: &[u8]) -> Result<Address, Fault> {
         let text = self.secrets.open("email", sealed);
         let text = text.as_ref().and_then(|text| std::str::from_utf8(text).ok());
         text.and_then(|text| Address::parse(text).ok()).ok_or(Fault::CodeOver)

@@ -16,6 +16,7 @@
 //! | [`worker`] | takes mails from the queue and sends them |
 //! | [`bounce`] | reads the reports of mails that came back |
 //! | [`accounts`] | who signs in here, for the app |
+//! | [`recorders`] | whose recorders are whose |
 //! | [`mailbox`] | reads the mails that bring a QR code |
 //! | [`picture`] | finds QR codes in a picture |
 //! | [`web`] | pages and JSON over HTTPS |
@@ -34,6 +35,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod picture;
 pub mod platform;
+pub mod recorders;
 pub mod relay;
 pub mod serve;
 pub mod setup;

@@ -1,6 +1,7 @@
 //! Wires the parts together and stops them in order.
 
 use crate::{
+    recorders::Recorders,
     accounts::{Accounts, post::Postman, secrets::Secrets},
     bounce,
     clock::{Clock, WallClock},
@@ -136,8 +137,10 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
     }
     tasks.spawn(tidy(relay.clone(), stopped.clone()));
 
-    let platform =
-        Arc::new(Platform::new(relay.clone(), config.clone(), Factory::load(&config)?, bell.clone())?);
+    let secrets = Arc::new(Secrets::load(&config.keys())?);
+    let factory = Factory::load(&config)?;
+    let platform = Platform::new(relay.clone(), config.clone(), factory, secrets.clone(), bell.clone())?;
+    let platform = Arc::new(platform);
     platform.open_node().await?;
     tasks.spawn(platform.clone().keep_presence(stopped.clone()));
     tasks.spawn(platform.clone().sweep(stopped.clone()));
@@ -151,9 +154,10 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         tasks.spawn(mailbox.run(stopped.clone()));
     }
 
-    let accounts = Secrets::load(&config.keys())?;
-    let accounts = Accounts::new(store, clock.clone(), accounts, config.accounts.code_digits);
+    let accounts =
+        Accounts::new(store.clone(), clock.clone(), secrets, config.accounts.code_digits);
     let accounts = Arc::new(accounts);
+    let recorders = Arc::new(Recorders::new(accounts.clone(), store, clock.clone()));
     tasks.spawn(Postman::new(accounts.clone(), config.clone(), say.clone()).await?.run(stopped.clone()));
 
     let program = match &config.mailbox {
@@ -162,6 +166,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
     };
     let web = Web {
         accounts,
+        recorders,
         relay: relay.clone(),
         say,
         bell: bell.clone(),

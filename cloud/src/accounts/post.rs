@@ -41,9 +41,22 @@ pub enum Kind {
     EmailChanged,
     /// The account was removed.
     Removed,
+    /// A code to hand a recorder over.
+    Transfer,
+    /// A recorder is offered.
+    Offered,
+    /// An offered recorder has another owner now.
+    Accepted,
+    /// A recorder was added to another account with a new verification code.
+    Taken,
 }
 
 impl Kind {
+    /// Who the other one is.
+    fn with(self) -> &'static str {
+        if self == Self::Offered { "from" } else { "to" }
+    }
+
     /// The end of its sentences' keys.
     fn key(self) -> &'static str {
         match self {
@@ -54,6 +67,10 @@ impl Kind {
             Self::PasswordChanged => "password-changed",
             Self::EmailChanged => "email-changed",
             Self::Removed => "removed",
+            Self::Transfer => "transfer",
+            Self::Offered => "offered",
+            Self::Accepted => "accepted",
+            Self::Taken => "taken",
         }
     }
 }
@@ -69,6 +86,33 @@ pub struct Letter {
     pub code: Option<String>,
     /// The account's name, where its owner is reminded of it.
     pub name: Option<String>,
+    /// The recorder that it is about: its name and the end of its serial.
+    pub recorder: Option<String>,
+    /// With whom: a masked address, or a user name.
+    pub with: Option<String>,
+}
+
+/// A recorder that is to be handed over, and to whom; kept with the code that its owner types.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Its id on the owner's account, in hexadecimal digits.
+    pub recorder: String,
+    /// Its name and the end of its serial.
+    pub label: String,
+    /// The receiver's address.
+    pub to: String,
+}
+
+impl Transfer {
+    /// Sealed, to be kept.
+    pub(super) fn seal(&self, secrets: &Secrets) -> Vec<u8> {
+        // A struct of texts always has a JSON form.
+        secrets.seal("transfer", &Zeroizing::new(serde_json::to_vec(self).unwrap_or_default()))
+    }
+
+    pub(super) fn open(secrets: &Secrets, sealed: &[u8]) -> Option<Self> {
+        serde_json::from_slice(&secrets.open("transfer", sealed)?).ok()
+    }
 }
 
 impl Drop for Letter {
@@ -80,6 +124,11 @@ impl Drop for Letter {
 impl ZeroizeOnDrop for Letter {}
 
 impl Letter {
+    /// One that says no more than its kind.
+    pub fn new(kind: Kind, to: &Address) -> Self {
+        Self { kind, to: to.as_str().to_owned(), code: None, name: None, recorder: None, with: None }
+    }
+
     /// Sealed, for the queue.
     pub fn seal(&self, secrets: &Secrets) -> Vec<u8> {
         // A struct of texts always has a JSON form.
@@ -173,8 +222,13 @@ impl Postman {
         let to = Address::parse(&letter.to).map_err(|_| ComposeError::Recipient)?;
         let host = self.config.host.to_string();
         let mut facts = vec![(say.say("account-mail-service"), host.clone())];
-        if let Some(name) = &letter.name {
-            facts.push((say.say("account-mail-name"), name.clone()));
+        for (what, value) in
+            [("name", &letter.name), ("recorder", &letter.recorder), (letter.kind.with(), &letter.with)]
+        {
+            facts.extend(value.as_ref().map(|value| (say.say(&format!("account-mail-{what}")), value.clone())));
+        }
+        if letter.kind == Kind::Offered {
+            facts.push((say.say("account-mail-page"), format!("https://{host}/recorders")));
         }
         let words = Words {
             subject: say.say_with(&format!("account-mail-subject-{key}"), &[("host", host.into())]),

@@ -10,7 +10,7 @@ use chacha20poly1305::{
     aead::{Aead as _, Payload},
 };
 use hmac::{Hmac, Mac as _};
-use latchkey_protocol::Address;
+use latchkey_protocol::{Address, platform::Adding};
 use sha2::Sha256;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -43,6 +43,11 @@ impl Secrets {
     /// What an address is found by. Upper and lower case are one.
     pub fn address(&self, address: &Address) -> [u8; 32] {
         self.hash(&[b"email", address.as_str().to_ascii_lowercase().as_bytes()])
+    }
+
+    /// What is kept of the proof of a device's verification code.
+    pub fn adding(&self, adding: Adding) -> [u8; 32] {
+        self.hash(&[b"adding", &adding.0])
     }
 
     /// Seals a text for a purpose; it opens for no other.

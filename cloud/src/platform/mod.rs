@@ -22,6 +22,7 @@ mod welcome;
 mod words;
 
 use crate::{
+    accounts::secrets::Secrets,
     clock::Clock,
     config::Config,
     factory::{Factory, FactoryError},
@@ -62,6 +63,7 @@ pub struct Platform {
     pub factory: Factory,
     relay: Arc<Relay>,
     config: Arc<Config>,
+    secrets: Arc<Secrets>,
     /// Rung when a mail was queued.
     bell: Arc<Notify>,
     keys: Option<KeyList>,
@@ -76,6 +78,7 @@ impl Platform {
         relay: Arc<Relay>,
         config: Arc<Config>,
         factory: Factory,
+        secrets: Arc<Secrets>,
         bell: Arc<Notify>,
     ) -> Result<Self, DeviceTlsError> {
         let tls = DeviceTls::new(&factory.keys, &factory.authority, config.host.as_str(), &relay.clock)?;
@@ -89,6 +92,7 @@ impl Platform {
             factory,
             relay,
             config,
+            secrets,
             bell,
             keys,
             alive: Mutex::new(Some(alive)),

@@ -59,6 +59,7 @@ pub struct Session {
     /// Whose.
     pub handle: Handle,
     version: Box<str>,
+    adding: Option<[u8; 32]>,
     /// Whether it is told how mails get on.
     pub takes_mail: bool,
     /// Whether it takes new keys of the cloud.
@@ -75,12 +76,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that was heard just now.
-    pub fn new(handle: Handle, register: &Register, now_ms: u64) -> Arc<Self> {
+    /// A session that was heard just now. `adding` is the proof of its verification code, as a keyed hash.
+    pub fn new(handle: Handle, register: &Register, adding: Option<[u8; 32]>, now_ms: u64) -> Arc<Self> {
         let takes = |name| register.capabilities.has(name);
         Arc::new(Self {
             handle,
             version: register.version.as_str().into(),
+            adding,
             takes_mail: takes(Capabilities::SUBMIT),
             takes_keys: takes(Capabilities::KEYS),
             takes_reconnect: takes(Capabilities::RECONNECT),
@@ -95,7 +97,8 @@ impl Session {
 
     /// That the device came, or went.
     pub fn moved(&self, online: bool, at_s: i64) -> Transition {
-        Transition { handle: self.handle, online, at_s, version: self.version.clone().into() }
+        let version = self.version.clone().into();
+        Transition { handle: self.handle, online, at_s, version, adding: self.adding }
     }
 
     /// Has something done by the session's own task.

@@ -104,7 +104,8 @@ impl Platform {
         if device.revoked_at_s.is_some() {
             return Err(Stop::Refused(Refusal::Revoked, None));
         }
-        let session = Session::new(handle, &register, self.clock().up_ms());
+        let adding = register.adding.map(|adding| self.secrets.adding(adding));
+        let session = Session::new(handle, &register, adding, self.clock().up_ms());
         let patience = async {
             let then = tokio::time::Instant::now() + Duration::from_secs(PROBE_S);
             tokio::time::sleep_until(then).await;

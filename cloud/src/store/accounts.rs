@@ -38,6 +38,8 @@ pub enum Purpose {
     Forgot = 2,
     /// Another address.
     NewEmail = 3,
+    /// A recorder for another account.
+    Transfer = 4,
 }
 
 /// A code that was mailed.
@@ -61,6 +63,8 @@ pub struct Code {
     pub sent_at_s: i64,
     /// When it is over.
     pub expires_at_s: i64,
+    /// What for, beside the purpose; sealed.
+    pub about: Option<Vec<u8>>,
 }
 
 /// A mail of an account.

@@ -32,6 +32,8 @@ pub struct Transition {
     pub at_s: i64,
     /// The version of its software.
     pub version: String,
+    /// What it proved of its verification code, as a keyed hash.
+    pub adding: Option<[u8; 32]>,
 }
 
 /// Whether a device is online.

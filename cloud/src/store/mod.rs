@@ -4,12 +4,14 @@
 
 pub mod accounts;
 pub mod fleet;
+pub mod recorders;
 pub mod sqlite;
 
 use accounts::AccountStore;
 use ed25519_dalek::VerifyingKey;
 use fleet::FleetStore;
 use latchkey_protocol::{Door, Handle, Life, Mode, Purpose};
+use recorders::RecorderStore;
 use std::{fmt, future::Future, path::PathBuf, pin::Pin};
 
 /// What a store answers, in time.
@@ -92,6 +94,16 @@ pub struct AccountId(pub [u8; 16]);
 pub struct CodeId(pub [u8; 16]);
 hex_text!(AccountId);
 hex_text!(CodeId);
+
+/// The random id of a recorder on one account: another account's, or another time, has another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RecorderId(pub [u8; 16]);
+
+/// The random id of an offer of a recorder.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct OfferId(pub [u8; 16]);
+hex_text!(RecorderId);
+hex_text!(OfferId);
 
 /// A registered device.
 #[derive(Clone, Debug)]
@@ -316,7 +328,7 @@ pub const TRANSMISSIONS_MAX: u32 = 2;
 pub const RESEND_AFTER_S: i64 = 60;
 
 /// What must survive a restart. Every answer is on the disk before it is given.
-pub trait Store: FleetStore + AccountStore + Send + Sync + 'static {
+pub trait Store: FleetStore + AccountStore + RecorderStore + Send + Sync + 'static {
     /// Records a device; with `replace`, revokes the one that had its serial.
     fn add_device(&self, device: Device, replace: bool) -> Answer<'_, AddDevice>;
     /// Revokes by handle or serial; `None` if there is none.

@@ -4,12 +4,14 @@ mod accounts;
 mod devices;
 mod fleet;
 mod queue;
+mod recorders;
 
 use super::{
     Accepted, AccountId, AddDevice, Answer, Claim, CodeId, Device, Limit, MailToken, NewRequest, Outcome,
-    Reason, Request, RequestId, Resend, Store, StoreError, Use,
+    Reason, RecorderId, Request, RequestId, Resend, Store, StoreError, Use,
     accounts::{Account, AccountStore, By, Code, Post, PostClaim, Purpose, Registered, Tried},
     fleet::{Enrolled, Fleet, FleetStore, NodeId, Presence, Transition},
+    recorders::{Acceptance, EndOffer, Found, Kept, NewOffer, NewRecorder, Offered, Recorder, RecorderStore},
 };
 use latchkey_protocol::Handle;
 use rusqlite::{Connection, OpenFlags};
@@ -25,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 const APPLICATION_ID: i64 = 0x4c4b_636c;
 /// Each step leads from its place in the list to the next version.
 const MIGRATIONS: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql"), include_str!("schema-4.sql")];
 /// Jobs that may wait.
 const QUEUE: usize = 4096;
 /// Another process may hold the database this long, as a command of the factory does.
@@ -226,6 +228,7 @@ impl Store for Sqlite {
         self.call(move |c| {
             fleet::tidy(c, now_s)?;
             accounts::tidy(c, now_s)?;
+            recorders::tidy(c, now_s)?;
             queue::tidy(c, now_s)
         })
     }
@@ -332,6 +335,48 @@ impl AccountStore for Sqlite {
 
     fn settle_post(&self, id: i64, again_at_s: Option<i64>) -> Answer<'_, ()> {
         self.call(move |c| accounts::settle_post(c, id, again_at_s))
+    }
+}
+
+impl RecorderStore for Sqlite {
+    fn recorders(&self, account: AccountId, now_s: i64) -> Answer<'_, Vec<Recorder>> {
+        self.call(move |c| recorders::list(c, account, None, now_s))
+    }
+
+    fn recorder(&self, account: AccountId, id: RecorderId, now_s: i64) -> Answer<'_, Option<Recorder>> {
+        self.call(move |c| Ok(recorders::list(c, account, Some(id), now_s)?.pop()))
+    }
+
+    fn offered(&self, email_key: [u8; 32], now_s: i64) -> Answer<'_, Vec<Offered>> {
+        self.call(move |c| recorders::offered(c, &email_key, now_s))
+    }
+
+    fn find_recorder(&self, serials: Vec<String>) -> Answer<'_, Option<Found>> {
+        self.call(move |c| recorders::find(c, &serials))
+    }
+
+    fn add_recorder(&self, new: NewRecorder) -> Answer<'_, Kept> {
+        self.call(move |c| recorders::add(c, &new))
+    }
+
+    fn rename_recorder(&self, account: AccountId, id: RecorderId, name: String) -> Answer<'_, bool> {
+        self.call(move |c| recorders::rename(c, account, id, &name))
+    }
+
+    fn remove_recorder(&self, account: AccountId, id: RecorderId) -> Answer<'_, bool> {
+        self.call(move |c| recorders::remove(c, account, id))
+    }
+
+    fn offer_recorder(&self, new: NewOffer) -> Answer<'_, bool> {
+        self.call(move |c| recorders::offer(c, &new))
+    }
+
+    fn end_offer(&self, which: EndOffer) -> Answer<'_, bool> {
+        self.call(move |c| recorders::end_offer(c, which))
+    }
+
+    fn accept_offer(&self, acceptance: Acceptance) -> Answer<'_, Kept> {
+        self.call(move |c| recorders::accept(c, &acceptance))
     }
 }
 

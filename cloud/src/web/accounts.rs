@@ -2,6 +2,7 @@
 //! typed, and never says whether an address is known.
 
 pub(super) mod own;
+pub(super) mod recorders;
 
 use super::{
     Stop, Web,
@@ -234,6 +235,7 @@ fn kind_of(pending: &Pending) -> &'static str {
         Purpose::SignUp => "sign-up",
         Purpose::Forgot => "forgot",
         Purpose::NewEmail => "new-email",
+        Purpose::Transfer => "transfer",
     }
 }
 
@@ -406,6 +408,15 @@ async fn finish(web: &Web, id: CodeId, fields: &Fields, headers: &HeaderMap) -> 
             };
             web.accounts.set_email(&account, id, &fields.code).await.map_err(|fault| web.words(fault))?;
             Ok(see("/account?news=email"))
+        }
+        Purpose::Transfer => {
+            let Some((account, _)) = web.signed_in(headers).await? else {
+                return Ok(see("/account/sign-in"));
+            };
+            match web.recorders.offer(&account, id, &fields.code).await {
+                Ok(recorder) => Ok(see(&format!("/recorders/{recorder}?news=offered"))),
+                Err(fault) => Err(recorders::refused(web, fault)),
+            }
         }
     }
 }

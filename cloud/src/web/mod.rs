@@ -19,6 +19,7 @@ use crate::{
     limits::Requesters,
     mailbox::letter::Nothing,
     platform::Platform,
+    recorders::Recorders,
     relay::{Refusal, Relay, Shown},
     store::RequestId,
 };
@@ -62,6 +63,8 @@ pub struct Web {
     pub accounts: Arc<Accounts>,
     /// Where pictures are read that a page could not read itself.
     pub pictures: Arc<Pictures>,
+    /// Whose recorders are whose.
+    pub recorders: Arc<Recorders>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

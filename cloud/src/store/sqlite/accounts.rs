@@ -20,7 +20,7 @@ fn read(row: &Row<'_>) -> Result<Account, rusqlite::Error> {
     })
 }
 
-fn post(c: &Connection, post: &Post, now_s: i64) -> Result<(), StoreError> {
+pub(super) fn post(c: &Connection, post: &Post, now_s: i64) -> Result<(), StoreError> {
     c.prepare_cached("INSERT INTO account_mail (sealed, due_at_s, expires_at_s) VALUES (?, ?, ?)")?
         .execute(params![post.sealed, now_s, post.expires_at_s])?;
     Ok(())
@@ -29,8 +29,8 @@ fn post(c: &Connection, post: &Post, now_s: i64) -> Result<(), StoreError> {
 pub(super) fn issue(c: &Connection, code: &Code, mail: Option<&Post>) -> Result<(), StoreError> {
     c.prepare_cached(
         "INSERT OR REPLACE INTO account_code
-         (id, purpose, account, email_key, email, digest, tries_left, sent_at_s, expires_at_s)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         (id, purpose, account, email_key, email, digest, tries_left, sent_at_s, expires_at_s, about)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         code.id.0,
@@ -41,14 +41,15 @@ pub(super) fn issue(c: &Connection, code: &Code, mail: Option<&Post>) -> Result<
         code.digest,
         code.tries_left,
         code.sent_at_s,
-        code.expires_at_s
+        code.expires_at_s,
+        code.about
     ])?;
     mail.map_or(Ok(()), |mail| post(c, mail, code.sent_at_s))
 }
 
 pub(super) fn code(c: &Connection, id: CodeId, now_s: i64) -> Result<Option<Code>, StoreError> {
     let mut statement = c.prepare_cached(
-        "SELECT purpose, account, email_key, email, digest, tries_left, sent_at_s, expires_at_s
+        "SELECT purpose, account, email_key, email, digest, tries_left, sent_at_s, expires_at_s, about
          FROM account_code WHERE id = ? AND expires_at_s > ?",
     )?;
     let row = statement.query_row(params![id.0, now_s], |row| {
@@ -57,7 +58,8 @@ pub(super) fn code(c: &Connection, id: CodeId, now_s: i64) -> Result<Option<Code
             purpose: match row.get::<_, u8>(0)? {
                 1 => Purpose::SignUp,
                 2 => Purpose::Forgot,
-                _ => Purpose::NewEmail,
+                3 => Purpose::NewEmail,
+                _ => Purpose::Transfer,
             },
             account: row.get::<_, Option<[u8; 16]>>(1)?.map(AccountId),
             email_key: row.get(2)?,
@@ -66,6 +68,7 @@ pub(super) fn code(c: &Connection, id: CodeId, now_s: i64) -> Result<Option<Code
             tries_left: row.get(5)?,
             sent_at_s: row.get(6)?,
             expires_at_s: row.get(7)?,
+            about: row.get(8)?,
         })
     });
     Ok(row.optional()?)
@@ -90,7 +93,7 @@ pub(super) fn try_code(
     Ok(if left == 0 { Tried::Over } else { Tried::Wrong { left } })
 }
 
-fn use_up(c: &Connection, code: CodeId) -> Result<bool, StoreError> {
+pub(super) fn use_up(c: &Connection, code: CodeId) -> Result<bool, StoreError> {
     Ok(c.prepare_cached("DELETE FROM account_code WHERE id = ?")?.execute([code.0])? == 1)
 }
 

@@ -12,9 +12,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 const COUNTS_S: i64 = 8 * 86_400;
 
 /// Online, and at a node whose lease holds.
-const IS_ONLINE: &str = "(p.node IS NOT NULL AND coalesce(n.lease_until_s, 0) > ?1)";
+pub(super) const IS_ONLINE: &str = "(p.node IS NOT NULL AND coalesce(n.lease_until_s, 0) > ?1)";
 /// Since the last change; of a node whose lease has ended, since that end.
-const SINCE: &str = "CASE WHEN p.node IS NOT NULL AND coalesce(n.lease_until_s, 0) <= ?1
+pub(super) const SINCE: &str = "CASE WHEN p.node IS NOT NULL AND coalesce(n.lease_until_s, 0) <= ?1
                      THEN max(p.changed_at_s, coalesce(n.lease_until_s, p.changed_at_s)) ELSE p.changed_at_s END";
 
 pub(super) fn keep_node(c: &Connection, node: NodeId, now_s: i64, until_s: i64) -> Result<bool, StoreError> {
@@ -41,19 +41,19 @@ pub(super) fn end_node(c: &Connection, node: NodeId, at_s: i64) -> Result<(), St
 
 pub(super) fn move_devices(c: &Connection, node: NodeId, moves: &[Transition]) -> Result<(), StoreError> {
     let mut came = c.prepare_cached(
-        "INSERT INTO presence (handle, node, changed_at_s, version) VALUES (?, ?, ?, ?)
+        "INSERT INTO presence (handle, node, changed_at_s, version, adding) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET node = excluded.node, changed_at_s = excluded.changed_at_s,
-         version = excluded.version",
+         version = excluded.version, adding = excluded.adding",
     )?;
     // A device that has come to another node meanwhile is not gone.
     let mut went = c.prepare_cached(
-        "INSERT INTO presence (handle, node, changed_at_s, version) VALUES (?1, NULL, ?3, ?4)
+        "INSERT INTO presence (handle, node, changed_at_s, version, adding) VALUES (?1, NULL, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET node = NULL, changed_at_s = excluded.changed_at_s,
-         version = excluded.version WHERE presence.node = ?2 OR presence.node IS NULL",
+         version = excluded.version, adding = excluded.adding WHERE presence.node = ?2 OR presence.node IS NULL",
     )?;
     for change in moves {
         let statement = if change.online { &mut came } else { &mut went };
-        statement.execute(params![change.handle.0, node.0, change.at_s, change.version])?;
+        statement.execute(params![change.handle.0, node.0, change.at_s, change.version, change.adding])?;
     }
     Ok(())
 }
@@ -75,7 +75,7 @@ pub(super) fn online_since(c: &Connection, since_s: i64) -> Result<Vec<(i64, u64
 }
 
 /// `online`, `since`, `version` from a column on.
-fn read_presence(row: &Row<'_>, handle: Handle, at: usize) -> Result<Presence, rusqlite::Error> {
+pub(super) fn read_presence(row: &Row<'_>, handle: Handle, at: usize) -> Result<Presence, rusqlite::Error> {
     Ok(Presence { handle, online: row.get(at)?, since_s: row.get(at + 1)?, version: row.get(at + 2)? })
 }
 
