@@ -33,8 +33,8 @@ use std::{net::IpAddr, sync::Arc};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-/// Signed in without it.
-const SESSION_S: i64 = 12 * 3600;
+/// Signed in without it, in seconds.
+pub const SESSION_S: i64 = 12 * 3600;
 /// Signed in with "stay signed in", in seconds.
 pub const SESSION_LASTING_S: i64 = 30 * 86_400;
 pub(crate) const DAY_S: i64 = 86_400;
@@ -293,7 +293,12 @@ impl Accounts {
 
     /// The address of an account, with its middle hidden.
     pub fn masked(&self, account: &Account) -> String {
-        self.address_of(&account.email).map(|email| email.masked()).unwrap_or_default()
+        self.masked_sealed(&account.email)
+    }
+
+    /// A sealed address, with its middle hidden.
+    pub fn masked_sealed(&self, sealed: &[u8]) -> String {
+        self.address_of(sealed).map(|email| email.masked()).unwrap_or_default()
     }
 
     pub(crate) fn address_of(&self, sealed: &[u8]) -> Result<Address, Fault> {

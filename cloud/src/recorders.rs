@@ -174,8 +174,7 @@ impl Recorders {
         let folded = serial.to_ascii_uppercase();
         let network = network(ip).to_be_bytes();
         let both = [&account.id.0[..], folded.as_bytes()].concat();
-        let one_of =
-            |what: &str, who: &[u8], cap, window_s| self.accounts.one_of(what, who, cap, window_s);
+        let one_of = |what: &str, who: &[u8], cap, window_s| self.accounts.one_of(what, who, cap, window_s);
         let uses = vec![
             one_of("adding", &both, TRIES_EACH, HOUR_S),
             one_of("adding by account", &account.id.0, TRIES_PER_ACCOUNT, HOUR_S),

@@ -1,7 +1,6 @@
 //! Wires the parts together and stops them in order.
 
 use crate::{
-    recorders::Recorders,
     accounts::{Accounts, post::Postman, secrets::Secrets},
     bounce,
     clock::{Clock, WallClock},
@@ -15,6 +14,7 @@ use crate::{
         imap::{self, ImapError},
     },
     platform::{Platform, tls::DeviceTlsError},
+    recorders::Recorders,
     relay::Relay,
     store::{Store, StoreError, sqlite::Sqlite},
     web::{
@@ -154,8 +154,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Ser
         tasks.spawn(mailbox.run(stopped.clone()));
     }
 
-    let accounts =
-        Accounts::new(store.clone(), clock.clone(), secrets, config.accounts.code_digits);
+    let accounts = Accounts::new(store.clone(), clock.clone(), secrets, config.accounts.code_digits);
     let accounts = Arc::new(accounts);
     let recorders = Arc::new(Recorders::new(accounts.clone(), store, clock.clone()));
     tasks.spawn(Postman::new(accounts.clone(), config.clone(), say.clone()).await?.run(stopped.clone()));

@@ -16,6 +16,8 @@ const ENGLISH: &[(&str, &str)] = &[
     ("account.ftl", include_str!("../messages/en/account.ftl")),
     #[cfg(feature = "service")]
     ("app.ftl", include_str!("../messages/en/app.ftl")),
+    #[cfg(feature = "service")]
+    ("recorders.ftl", include_str!("../messages/en/recorders.ftl")),
     ("mail.ftl", include_str!("../messages/en/mail.ftl")),
     ("panel.ftl", include_str!("../messages/en/panel.ftl")),
 ];

@@ -38,11 +38,15 @@ pub enum Icon {
     Back,
     /// Take a picture.
     Camera,
+    /// Where one begins.
+    Home,
+    /// One more.
+    Add,
 }
 
 impl Icon {
     /// Every icon.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Key,
         Self::Info,
         Self::Warn,
@@ -60,6 +64,8 @@ impl Icon {
         Self::Enlarge,
         Self::Back,
         Self::Camera,
+        Self::Home,
+        Self::Add,
     ];
 
     /// The icon as inline SVG: trusted, not to be escaped.
@@ -110,6 +116,8 @@ impl Icon {
             Self::Power => svg!("<path d=\"M12 3v9M7 6.2a8 8 0 1 0 10 0\"/>"),
             Self::Enlarge => svg!("<path d=\"M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7\"/>"),
             Self::Back => svg!("<path d=\"M19 12H5m6-6-6 6 6 6\"/>"),
+            Self::Add => svg!("<path d=\"M12 5v14M5 12h14\"/>"),
+            Self::Home => svg!("<path d=\"M4 11.5 12 4.5l8 7M6.5 10v9.5h11V10\"/>"),
             Self::Camera => {
                 svg!(
                     "<path d=\"M4 8h3.5L9 5.5h6L16.5 8H20a1.5 1.5 0 0 1 1.5 1.5v8A1.5 1.5 0 0 1 20 19H4a1.5 1.5 0 0 1-1.5-1.5v-8A1.5 1.5 0 0 1 4 8Z\"/><circle cx=\"12\" cy=\"13.2\" r=\"3.4\"/>"

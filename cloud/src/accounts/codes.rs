@@ -137,7 +137,7 @@ impl Accounts {
         letter.name = known;
         if let Some(transfer) = &transfer {
             letter.recorder = Some(transfer.label.clone());
-            letter.with = Address::parse(&transfer.to).ok().map(|to| to.masked());
+            letter.with = Some(transfer.masked());
         }
         let expires_at_s = now_s + CODE_VALIDITY_S;
         let code = Code {

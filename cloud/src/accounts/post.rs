@@ -110,6 +110,11 @@ impl Transfer {
         secrets.seal("transfer", &Zeroizing::new(serde_json::to_vec(self).unwrap_or_default()))
     }
 
+    /// The receiver's address, with its middle hidden.
+    pub fn masked(&self) -> String {
+        Address::parse(&self.to).map(|to| to.masked()).unwrap_or_default()
+    }
+
     pub(super) fn open(secrets: &Secrets, sealed: &[u8]) -> Option<Self> {
         serde_json::from_slice(&secrets.open("transfer", sealed)?).ok()
     }
@@ -225,7 +230,9 @@ impl Postman {
         for (what, value) in
             [("name", &letter.name), ("recorder", &letter.recorder), (letter.kind.with(), &letter.with)]
         {
-            facts.extend(value.as_ref().map(|value| (say.say(&format!("account-mail-{what}")), value.clone())));
+            facts.extend(
+                value.as_ref().map(|value| (say.say(&format!("account-mail-{what}")), value.clone())),
+            );
         }
         if letter.kind == Kind::Offered {
             facts.push((say.say("account-mail-page"), format!("https://{host}/recorders")));

@@ -65,6 +65,8 @@ mod tests {
         assert!(matches!(judge(&found(OLD, Some(OLD)), ANNA, &OLD), Verdict::Own));
         assert!(matches!(judge(&found(OLD, Some(OLD)), BEN, &OLD), Verdict::Elsewhere));
         let verdict = found(NEW, Some(OLD));
-        assert!(matches!(judge(&verdict, BEN, &NEW), Verdict::CodeChanged(holder, "Shop") if holder.account == ANNA));
+        assert!(
+            matches!(judge(&verdict, BEN, &NEW), Verdict::CodeChanged(holder, "Shop") if holder.account == ANNA)
+        );
     }
 }

@@ -53,11 +53,8 @@ impl Recorders {
             label: label(&recorder.name, &recorder.serial),
             to: to.as_str().to_owned(),
         };
-        let order = Order {
-            account: Some(account.id),
-            transfer: Some(transfer),
-            ..Order::new(Purpose::Transfer)
-        };
+        let order =
+            Order { account: Some(account.id), transfer: Some(transfer), ..Order::new(Purpose::Transfer) };
         let own = self.accounts.address_of(&account.email)?;
         Ok(self.accounts.issue(CodeId(draw()), order, &own).await?)
     }

@@ -26,8 +26,12 @@ use tokio::sync::{mpsc, oneshot};
 /// `LKcl`.
 const APPLICATION_ID: i64 = 0x4c4b_636c;
 /// Each step leads from its place in the list to the next version.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql"), include_str!("schema-4.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 /// Jobs that may wait.
 const QUEUE: usize = 4096;
 /// Another process may hold the database this long, as a command of the factory does.

@@ -1,6 +1,8 @@
 //! The pages of accounts. They work without JavaScript; every form says what was wrong beside what was
 //! typed, and never says whether an address is known.
 
+pub(super) mod add;
+pub(super) mod json;
 pub(super) mod own;
 pub(super) mod recorders;
 
@@ -47,6 +49,9 @@ struct Fields {
     stay: String,
     everywhere: String,
     form: String,
+    serial: String,
+    device_code: String,
+    label: String,
 }
 
 /// Which riddle is asked for.
@@ -91,6 +96,8 @@ struct TypeCode<'a> {
     /// `sign-up`, `forgot` or `new-email`.
     kind: &'static str,
     id: String,
+    /// The recorder that is to be handed over, and to whom.
+    transfer: Option<(String, String)>,
     typed: Typed,
     digits: String,
     valid: String,
@@ -191,7 +198,7 @@ impl Web {
     ) -> Response {
         let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
-        let frame = self.frame(&format!("account-{kind}-title")).of(Part::Account);
+        let frame = self.frame(&format!("account-{kind}-title")).of(Part::Recorders);
         page(status, &Ask { frame, kind, typed, riddle: self.riddle(as_picture), fault, field })
     }
 
@@ -207,9 +214,10 @@ impl Web {
         let wait_s = pending.resend_after_s;
         let time = |key: &str, count: i64| self.say.say_with(key, &[("count", count.into())]);
         let template = TypeCode {
-            frame: self.frame(&format!("account-{kind}-title")).of(Part::Account),
+            frame: self.frame(&format!("account-{kind}-title")).of(Part::Recorders),
             kind,
             id: id.to_string(),
+            transfer: pending.transfer.as_ref().map(|transfer| (transfer.label.clone(), transfer.masked())),
             typed,
             digits: pending.digits.to_string(),
             valid: time("time-minutes", pending.valid_s.div_euclid(60).max(1)),
@@ -225,7 +233,7 @@ impl Web {
         let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         page(
             status,
-            &SignIn { frame: self.frame("account-sign-in-title").of(Part::Account), who, fault, news },
+            &SignIn { frame: self.frame("account-sign-in-title").of(Part::Recorders), who, fault, news },
         )
     }
 }
@@ -396,7 +404,7 @@ async fn finish(web: &Web, id: CodeId, fields: &Fields, headers: &HeaderMap) -> 
             let account = web.accounts.register(id, &fields.name, &fresh).await;
             let account = account.map_err(|fault| web.words(fault))?;
             let token = web.accounts.begin(account.id, false).await.map_err(|fault| web.words(fault))?;
-            Ok(see_as("/account?news=registered", Some(&token), false))
+            Ok(see_as("/recorders?news=registered", Some(&token), false))
         }
         Purpose::Forgot => {
             web.accounts.reset(id, &fresh).await.map_err(|fault| web.words(fault))?;
@@ -473,7 +481,7 @@ pub(super) async fn do_sign_in(
     };
     let lasting = !fields.stay.is_empty();
     let fault = match web.accounts.sign_in(requester.0, &fields.who, &fields.password, lasting).await {
-        Ok(token) => return see_as("/account", Some(&token), lasting),
+        Ok(token) => return see_as("/recorders", Some(&token), lasting),
         Err(fault) => web.words(fault),
     };
     match fault {

@@ -13,8 +13,9 @@ use axum::{
 };
 use latchkey_look::tokens;
 
-/// The page that scans a QR code; the one page that may have the camera.
+/// The pages that scan a QR code: of a reset, and of a recorder to be added. They alone may have the camera.
 pub(super) const RESET: &str = "/reset";
+pub(super) const SCAN: &str = "/add/scan";
 
 #[derive(Template)]
 #[template(path = "more.html")]
@@ -26,6 +27,8 @@ struct More<'a> {
 #[template(path = "reset.html")]
 struct Reset<'a> {
     frame: Frame<'a>,
+    /// `reset` or `add`.
+    kind: &'static str,
     picture_path: &'static str,
     picture_bytes_max: u64,
 }
@@ -35,12 +38,17 @@ pub(super) async fn more(State(web): State<Web>) -> Response {
 }
 
 pub(super) async fn reset(State(web): State<Web>) -> Response {
-    let reset = Reset {
-        frame: reset_frame(&web, "reset-title"),
-        picture_path: picture::PATH,
-        picture_bytes_max: picture::BYTES_MAX,
-    };
-    page(StatusCode::OK, &reset)
+    scanner(&web, "reset")
+}
+
+/// A page that scans.
+pub(super) fn scanner(web: &Web, kind: &'static str) -> Response {
+    let mut frame = reset_frame(web, "reset-title");
+    if kind == "add" {
+        frame = web.frame("recorders-add-title").of(Part::Recorders);
+    }
+    let (picture_path, picture_bytes_max) = (picture::PATH, picture::BYTES_MAX);
+    page(StatusCode::OK, &Reset { frame, kind, picture_path, picture_bytes_max })
 }
 
 /// What a phone needs to know to keep the app: <https://www.w3.org/TR/appmanifest/>.

@@ -45,6 +45,7 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
         File::new("look.css", "text/css; charset=utf-8", sheet.into_bytes()),
         File::script("look.js", latchkey_look::script()),
         File::script("relay.js", include_str!("relay.js")),
+        File::script("add.js", include_str!("add.js")),
         File::script("scan.js", include_str!("scan.js")),
         File::script("read.js", include_str!("read.js")),
         File::script("qr.js", include_str!("vendor/qr.js")),

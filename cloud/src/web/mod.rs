@@ -1,4 +1,4 @@
-//! Pages and JSON. A GET changes nothing; no page asks for a recorder's password or code.
+//! Pages and JSON. A GET changes nothing; no page asks for a recorder's password, or for a code that resets it.
 
 pub mod accept;
 mod accounts;
@@ -95,6 +95,16 @@ enum Stop {
     Elsewhere,
     /// No such code of an account is waited for.
     CodeOver,
+    /// The account has no such recorder.
+    NoRecorder,
+    /// There is no such offer.
+    OfferOver,
+    /// A recorder is not added or named, for a reason with a name.
+    Recorder(StatusCode, &'static str),
+    /// Nobody is signed in.
+    NotSignedIn,
+    /// Not the account's name and password.
+    Credentials,
     /// Something of ours failed.
     Ours,
     /// There is no QR code of a recorder in a picture.
@@ -178,9 +188,24 @@ pub fn router(web: Web) -> Router {
         .route("/account/email", post(accounts::own::new_email))
         .route("/account/remove", post(accounts::own::remove))
         .route("/account/picture/{token}", get(accounts::picture))
+        .route("/add", get(accounts::add::add).post(accounts::add::do_add))
+        .route(app::SCAN, get(accounts::add::scan))
+        .route("/recorders", get(accounts::recorders::overview))
+        .route("/recorders/offers/{id}", post(accounts::recorders::answer))
+        .route("/recorders/{id}", get(accounts::recorders::one))
+        .route("/recorders/{id}/name", post(accounts::recorders::rename))
+        .route(
+            "/recorders/{id}/remove",
+            get(accounts::recorders::ask_remove).post(accounts::recorders::remove),
+        )
+        .route("/recorders/{id}/transfer", post(accounts::recorders::transfer))
+        .route("/recorders/{id}/take-back", post(accounts::recorders::take_back))
         .route("/api/v1/relay", post(api::submit))
         .route("/api/v1/relay/{id}", get(api::show))
         .route("/api/v1/relay/{id}/resend", post(api::resend))
+        .route("/api/v1/account/session", post(accounts::json::sign_in).delete(accounts::json::sign_out))
+        .route("/api/v1/account/recorders", get(accounts::json::list).post(accounts::json::add))
+        .route("/api/v1/account/recorders/{id}", accounts::json::one())
         .route("/api/v1/time", get(devices::time))
         .route("/api/v1/enrolment", post(devices::enrol))
         .route("/api/v1/openapi.json", get(openapi::document))
@@ -230,8 +255,8 @@ async fn around(State(web): State<Web>, request: Request, next: Next) -> Respons
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (
             header::HeaderName::from_static("permissions-policy"),
-            // The page that scans has the camera, and no page has anything else.
-            if path == app::RESET {
+            // The pages that scan have the camera, and no page has anything else.
+            if path == app::RESET || path == app::SCAN {
                 "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
             } else {
                 "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
@@ -240,7 +265,8 @@ async fn around(State(web): State<Web>, request: Request, next: Next) -> Respons
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if path == "/r" || path.starts_with("/r/") || path.starts_with("/account") {
+    let closed = ["/r/", "/account", "/recorders", "/add"];
+    if path == "/r" || closed.iter().any(|start| path.starts_with(start)) {
         headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     }
     if web.config.http.tls != crate::config::Tls::SelfMade {

@@ -105,7 +105,7 @@ async fn overview(State(web): State<Web>) -> Response {
 }
 
 /// As in `2026-11-22 17:23 UTC`.
-fn moment(unix_s: i64) -> String {
+pub(super) fn moment(unix_s: i64) -> String {
     match time::OffsetDateTime::from_unix_timestamp(unix_s) {
         Ok(at) => format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute()),
         Err(_) => String::new(),

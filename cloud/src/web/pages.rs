@@ -41,8 +41,8 @@ pub(super) enum Part {
     Start,
     /// A reset.
     Reset,
-    /// A person's account.
-    Account,
+    /// An account's recorders, and the way to them.
+    Recorders,
     /// Everything else.
     More,
     /// Not of the app: a page for operators.
@@ -71,10 +71,12 @@ impl Frame<'_> {
             "renew" => Icon::Renew,
             "danger" => Icon::Danger,
             "success" => Icon::Success,
-            "home" => Icon::Recorder,
+            "home" => Icon::Home,
+            "recorder" => Icon::Recorder,
             "more" => Icon::Menu,
             "next" => Icon::Next,
             "camera" => Icon::Camera,
+            "add" => Icon::Add,
             _ => Icon::Info,
         }
         .svg()
@@ -97,7 +99,7 @@ impl Frame<'_> {
         [
             (Part::Start, "/", "home", "part-start"),
             (Part::Reset, super::app::RESET, "key", "part-reset"),
-            (Part::Account, "/account", "person", "part-account"),
+            (Part::Recorders, "/recorders", "recorder", "part-recorders"),
             (Part::More, "/more", "more", "part-more"),
         ]
         .map(|(part, path, icon, name)| (path, icon, self.say(name), part == self.part))

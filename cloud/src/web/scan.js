@@ -23,12 +23,15 @@
     if (link && link[2] === "r" && /^\d+$/.test(link[3])) {
       return link[1].toLowerCase() === host ? { digits: link[3] } : { state: "elsewhere", text: text.trim() };
     }
-    return { state: link ? "adding" : "other" };
+    if (link && link[2] === "add") {
+      return link[1].toLowerCase() === host ? { adding: link[3] } : { state: "elsewhere", text: text.trim() };
+    }
+    return { state: "other" };
   };
 
-  const go = (digits) => {
+  const go = ({ digits, adding }) => {
     stop();
-    location.assign(`/r#${digits}`);
+    location.assign(digits ? `/r#${digits}` : `/add#${adding}`);
   };
 
   // One picture is read at a time.
@@ -98,7 +101,7 @@
         if (stream !== mine) return;
         if (text) {
           const found = judge(text);
-          if (found.digits) return go(found.digits);
+          if (found.digits || found.adding) return go(found);
           if (found.text) byId("elsewhere").textContent = byId("elsewhere").href = found.text;
           if (told !== found.state) show(told = found.state);
           since = performance.now();
@@ -189,7 +192,7 @@
     show(found ? "" : "unread", "photo");
     send.hidden = !!found;
     if (!found) return;
-    if (found.digits) return go(found.digits);
+    if (found.digits || found.adding) return go(found);
     if (found.text) byId("elsewhere").textContent = byId("elsewhere").href = found.text;
     show(found.state);
     card.scrollIntoView();
@@ -199,9 +202,9 @@
   // A pasted link of this service goes the same way, so that its tag is compared before anything is sent.
   byId("paste-link").addEventListener("submit", (event) => {
     const text = event.target.elements.sealed.value;
-    const { digits } = /^\s*\d+\s*$/.test(text) ? { digits: text.trim() } : judge(text);
-    if (!digits) return;
+    const found = /^\s*\d+\s*$/.test(text) ? { digits: text.trim() } : judge(text);
+    if (!found.digits && !found.adding) return;
     event.preventDefault();
-    go(digits);
+    go(found);
   });
 })();

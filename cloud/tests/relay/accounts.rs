@@ -3,21 +3,21 @@
 use crate::{mailbox::until, support::*};
 use std::net::SocketAddr;
 
-const PASSWORD: &str = "Correct horse 1";
+pub const PASSWORD: &str = "Correct horse 1";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A browser without scripts: it keeps a cookie and sends forms.
-struct Browser {
+pub struct Browser {
     address: SocketAddr,
-    cookie: Option<String>,
+    pub cookie: Option<String>,
 }
 
 impl Browser {
-    fn new(cloud: &Cloud) -> Self {
+    pub fn new(cloud: &Cloud) -> Self {
         Self { address: cloud.address(), cookie: None }
     }
 
-    async fn ask(&mut self, method: &str, path: &str, fields: &[(&str, &str)], more: &str) -> Answer {
+    pub async fn ask(&mut self, method: &str, path: &str, fields: &[(&str, &str)], more: &str) -> Answer {
         let body = serde_urlencoded::to_string(fields).unwrap();
         let cookie = self.cookie.as_ref().map(|c| format!("Cookie: {c}\r\n")).unwrap_or_default();
         let head = format!(
@@ -36,16 +36,16 @@ impl Browser {
         answer
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub async fn get(&mut self, path: &str) -> Answer {
         self.ask("GET", path, &[], "").await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.ask("POST", path, fields, "Origin: https://h\r\nSec-Fetch-Site: same-origin\r\n").await
     }
 
     /// Sends a page's form with its riddle in words solved.
-    async fn asks(&mut self, path: &str, field: (&str, &str)) -> Answer {
+    pub async fn asks(&mut self, path: &str, field: (&str, &str)) -> Answer {
         let page = self.get(&format!("{path}?riddle=words")).await.body;
         let (token, answer) = riddle(&page);
         self.post(path, &[field, ("riddle", &token), ("answer", &answer)]).await
@@ -62,7 +62,7 @@ impl Browser {
     }
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}")).1.split_once(after).unwrap().0
 }
 
@@ -75,7 +75,7 @@ fn riddle(page: &str) -> (String, String) {
 }
 
 /// The mails to an address, once there are so many.
-async fn mail(cloud: &Cloud, to: &str, count: usize) -> String {
+pub async fn mail(cloud: &Cloud, to: &str, count: usize) -> String {
     let to_them = || -> Vec<String> {
         cloud.mails().into_iter().filter(|mail| mail.contains(&format!("To: {to}\n"))).collect()
     };
@@ -85,29 +85,29 @@ async fn mail(cloud: &Cloud, to: &str, count: usize) -> String {
 }
 
 /// The code that stands alone on a line.
-fn code_in(mail: &str) -> String {
+pub fn code_in(mail: &str) -> String {
     let is_code = |line: &&str| (4..=8).contains(&line.len()) && line.bytes().all(|b| b.is_ascii_digit());
     mail.lines().find(is_code).unwrap_or_else(|| panic!("no code in {mail}")).to_owned()
 }
 
-fn forget_mails(cloud: &Cloud) {
+pub fn forget_mails(cloud: &Cloud) {
     for entry in std::fs::read_dir(cloud.folder.0.join("mail/new")).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
 }
 
-fn location(answer: &Answer) -> String {
+pub fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.header("location").unwrap().to_owned()
 }
 
 /// Registers an account and leaves its owner signed in.
-async fn registered(cloud: &Cloud, email: &str, name: &str) -> Browser {
+pub async fn registered(cloud: &Cloud, email: &str, name: &str) -> Browser {
     let mut browser = Browser::new(cloud);
     let page = location(&browser.asks("/account/sign-up", ("email", email)).await);
     let code = code_in(&mail(cloud, email, 1).await);
     let fields = [("code", code.as_str()), ("name", name), ("password", PASSWORD), ("again", PASSWORD)];
-    assert_eq!(location(&browser.post(&page, &fields).await), "/account?news=registered");
+    assert_eq!(location(&browser.post(&page, &fields).await), "/recorders?news=registered");
     forget_mails(cloud);
     browser
 }
@@ -138,9 +138,11 @@ async fn an_account_is_made_used_and_removed() {
         assert!(!told.body.contains(password), "a password is not sent back");
     }
     let fields = [("code", code.as_str()), ("name", "Anna"), ("password", PASSWORD), ("again", PASSWORD)];
-    assert_eq!(location(&browser.post(&page, &fields).await), "/account?news=registered");
-    let told = browser.get("/account?news=registered").await;
-    assert!(told.body.contains("Registered.") && told.body.contains("A***a@h***e.example"), "{}", told.body);
+    assert_eq!(location(&browser.post(&page, &fields).await), "/recorders?news=registered");
+    let told = browser.get("/recorders?news=registered").await;
+    assert!(told.body.contains("Registered.") && told.body.contains("No recorder yet"), "{}", told.body);
+    let told = browser.get("/account").await;
+    assert!(told.body.contains("A***a@h***e.example"), "{}", told.body);
     assert_eq!(browser.post(&page, &fields).await.status, 410, "the code is used up");
 
     // Signing in by name in any case, and by address; "stay" makes the cookie last.
@@ -148,7 +150,7 @@ async fn an_account_is_made_used_and_removed() {
         let mut other = Browser::new(&cloud);
         let told =
             other.post("/account/sign-in", &[("who", who), ("password", PASSWORD), ("stay", stay)]).await;
-        assert_eq!(location(&told), "/account");
+        assert_eq!(location(&told), "/recorders");
         assert_eq!(told.header("set-cookie").unwrap().contains("Max-Age"), !stay.is_empty());
         assert!(other.is_in().await);
     }

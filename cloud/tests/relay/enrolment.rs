@@ -106,7 +106,7 @@ fn recorder(answer: &Answer, key: &SigningKey) -> Recorder {
     assert_eq!(answer.status, 201, "{answer:?}");
     let file: IdentityFile = serde_json::from_str(&answer.body).unwrap();
     file.join(key.clone()).unwrap();
-    Recorder { file, key: key.clone() }
+    Recorder { file, key: key.clone(), code: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,7 +112,7 @@ async fn the_description_is_of_these_routes() {
     assert_eq!(routes, paths.keys().map(String::as_str).collect());
     for (path, methods) in paths {
         let path = path.replace("{id}", "00000000000000000000000000000000");
-        for method in ["get", "post", "put", "delete"] {
+        for method in ["get", "post", "put", "patch", "delete"] {
             let request = format!(
                 "{} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
                 method.to_uppercase()

@@ -6,7 +6,9 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use latchkey_cloud::{clock::draw, factory, factory::SignOptions, store::sqlite::Sqlite};
 use latchkey_protocol::{
     identity::{IdentityFile, IdentityRequest},
-    platform::{ALPN, Capabilities, FromCloud, FromDevice, PATH, Register, Registered, SUBPROTOCOL, Sealed},
+    platform::{
+        ALPN, Adding, Capabilities, FromCloud, FromDevice, PATH, Register, Registered, SUBPROTOCOL, Sealed,
+    },
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -43,6 +45,8 @@ pub fn door(cloud: &Cloud) -> SocketAddr {
 pub struct Recorder {
     pub file: IdentityFile,
     pub key: SigningKey,
+    /// Its device verification code.
+    pub code: Option<&'static str>,
 }
 
 impl Recorder {
@@ -58,7 +62,7 @@ impl Recorder {
         let config = cloud.config();
         let now_s = latchkey_cloud::clock::Clock::now_s(&*cloud.clock);
         let file = factory::sign(&config, store, &request, SignOptions::default(), now_s).await.unwrap();
-        Self { file, key }
+        Self { file, key, code: None }
     }
 
     pub fn device(&self) -> Device {
@@ -119,7 +123,7 @@ impl Recorder {
                 Capabilities::RECONNECT,
             ])
             .unwrap(),
-            adding: None,
+            adding: self.code.map(|code| Adding::of(&self.file.serial, code).unwrap()),
         })
     }
 

@@ -16,6 +16,8 @@ mod link_bad;
 mod link_flow;
 mod mailbox;
 mod real_device;
+mod recorders;
+mod recorders_json;
 mod refusals;
 mod smtp;
 mod submission;

@@ -167,7 +167,7 @@ async fn a_recorder_renews_its_certificate_before_it_ends_and_keeps_the_new_one(
     let text = device.text();
     // The first one is over by now, the new one is not; it is what the next start finds.
     cloud.clock.pass(3 * 86_400);
-    let old = Recorder { file: first, key: device.key() };
+    let old = Recorder { file: first, key: device.key(), code: None };
     assert!(old.upgrade(door(&cloud)).await.is_err());
     let mut device = device.again(&cloud);
     device.online().await;
@@ -198,7 +198,7 @@ async fn a_recorder_takes_new_keys_of_its_cloud_and_seals_to_them() {
     // The heart has it at once, and the cloud opens what it seals.
     let now = kept.borrow_and_update().clone().unwrap();
     assert_eq!(now.cloud_key.id(), sealing);
-    let recorder = Recorder { file, key: own };
+    let recorder = Recorder { file, key: own, code: None };
     let sealed = recorder.sealed(&recorder.device().challenge(1));
     let sent = device.handle.submit(sealed.0).await.unwrap();
     assert!(matches!(sent.mail.state, MailState::Queued | MailState::Accepted));

@@ -2,7 +2,7 @@
 parts-label = Parts of the app
 part-start = Start
 part-reset = Reset
-part-account = Account
+part-recorders = Recorders
 part-more = More
 
 more-title = More
@@ -12,6 +12,8 @@ more-reset-text = Scan the QR code that the recorder shows
 more-paste = Paste the link of a QR code
 more-paste-text = For a link that was sent to you
 more-how-text = The four steps from the QR code to a new password
+more-recorders-text = Which are online, and who has them
+more-account-text = Email, password, signing out
 more-keep = On your home screen
 more-keep-text = Choose “Add to Home screen” or “Install” in your browser's menu, and Latchkey opens like an app. Nothing else changes.
 
@@ -40,8 +42,6 @@ reset-slow = Not read yet
 reset-slow-text = Come closer until the QR code fills the frame, hold still, and tilt the phone a little if the screen shines. On the recorder, the picture can be enlarged.
 reset-other = This is another QR code
 reset-other-text = It is not one that resets a password. On the recorder, choose “Forgot password” and scan the code that it shows then.
-reset-adding = This QR code adds the recorder
-reset-adding-text = It does not reset the password. On the recorder, choose “Forgot password” and scan the code that it shows then.
 reset-elsewhere = This QR code is for another service
 reset-elsewhere-text = The recorder trusts the service at this address. Open the link there:
 reset-no-script = The camera in this page needs JavaScript, which is off. Your phone's own camera app reads the QR code as well, and these ways work without:

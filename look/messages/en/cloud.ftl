@@ -1,5 +1,5 @@
 # The cloud's pages.
-foot-never-asks = This site never asks for a recorder's password or code. Type the code on the recorder only.
+foot-never-asks = This site never asks for a recorder's password, nor for a code that resets it: type that code on the recorder only.
 
 landing-title = Recorder password reset
 landing-heading = Back into your recorder

@@ -17,6 +17,10 @@ password-rule-digit = Digits (recommended)
 password-rule-special = Special characters such as ! or # (recommended)
 
 # Lengths of time
+time-days = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+}
 time-hours = { $count ->
     [one] { $count } hour
    *[other] { $count } hours

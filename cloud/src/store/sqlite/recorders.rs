@@ -105,8 +105,7 @@ pub(super) fn find(c: &Connection, serials: &[String]) -> Result<Option<Found>, 
 
 fn holder(c: &Connection, handle: Handle) -> Result<Option<(AccountId, RecorderId)>, StoreError> {
     let mut statement = c.prepare_cached("SELECT account, id FROM account_device WHERE handle = ?")?;
-    let found =
-        statement.query_row([handle.0], |row| Ok((AccountId(row.get(0)?), RecorderId(row.get(1)?))));
+    let found = statement.query_row([handle.0], |row| Ok((AccountId(row.get(0)?), RecorderId(row.get(1)?))));
     Ok(found.optional()?)
 }
 
@@ -172,7 +171,8 @@ pub(super) fn rename(
     id: RecorderId,
     name: &str,
 ) -> Result<bool, StoreError> {
-    let mut statement = c.prepare_cached("UPDATE account_device SET name = ? WHERE id = ? AND account = ?")?;
+    let mut statement =
+        c.prepare_cached("UPDATE account_device SET name = ? WHERE id = ? AND account = ?")?;
     Ok(statement.execute(params![name, id.0, account.0])? == 1)
 }
 
@@ -206,8 +206,9 @@ pub(super) fn end_offer(c: &Connection, which: EndOffer) -> Result<bool, StoreEr
              (SELECT handle FROM account_device WHERE id = ? AND account = ?)",
             params![id.0, account.0],
         )?,
-        EndOffer::To(email_key, id) => c
-            .execute("DELETE FROM device_offer WHERE id = ? AND email_key = ?", params![id.0, email_key])?,
+        EndOffer::To(email_key, id) => {
+            c.execute("DELETE FROM device_offer WHERE id = ? AND email_key = ?", params![id.0, email_key])?
+        }
     };
     Ok(ended == 1)
 }

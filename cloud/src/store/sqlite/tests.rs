@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::store::{Limit, MailState, TRANSMISSIONS_MAX};
-use latchkey_protocol::{Door, Life, Purpose};
+use latchkey_protocol::{Door, Life, Purpose as Why};
 use std::os::unix::fs::PermissionsExt;
 
 struct File(std::path::PathBuf);
@@ -34,7 +34,7 @@ fn request(n: u8, counter: u32, cap: u32) -> NewRequest {
         handle: Handle([1; 8]),
         life: Life([1; 4]),
         door: Door::Console,
-        purpose: Purpose::Reset,
+        purpose: Why::Reset,
         counter,
         tokens: vec![MailToken([n; 16])],
         uses: vec![Use { key: [1; 16], limit: Limit::Device, cap, window_s: 86_400 }],
@@ -88,6 +88,39 @@ async fn what_was_answered_is_there_after_reopening() {
     for n in 1..=200 {
         assert_eq!(store.find([n; 32]).await.unwrap(), Some(RequestId([n; 16])));
     }
+}
+
+#[tokio::test]
+async fn a_database_of_the_version_before_keeps_what_it_has() {
+    let file = File::new("before");
+    let before = Connection::open(&file.0).unwrap();
+    std::fs::set_permissions(&file.0, PermissionsExt::from_mode(0o600)).unwrap();
+    for sql in &MIGRATIONS[..3] {
+        before.execute_batch(sql).unwrap();
+    }
+    before.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    before.pragma_update(None, "user_version", 3).unwrap();
+    before
+        .execute_batch(
+            "INSERT INTO presence VALUES (x'0101010101010101', NULL, 5, '1.0');
+             INSERT INTO account VALUES (x'02020202020202020202020202020202', 'Anna', 'anna', zeroblob(32), x'00', '', 1);
+             INSERT INTO account_code VALUES (x'03030303030303030303030303030303', 3,
+                x'02020202020202020202020202020202', zeroblob(32), x'00', zeroblob(32), 5, 1, 900);",
+        )
+        .unwrap();
+    drop(before);
+    let store = Sqlite::open(&file.0).unwrap();
+    let came = store.presence(Handle([1; 8]), 10).await.unwrap().unwrap();
+    assert_eq!((came.online, came.since_s, came.version.as_str()), (false, 5, "1.0"));
+    let code = store.code(CodeId([3; 16]), 10).await.unwrap().unwrap();
+    assert_eq!((code.purpose, code.account, code.about), (Purpose::NewEmail, Some(AccountId([2; 16])), None));
+    assert!(store.recorders(AccountId([2; 16]), 10).await.unwrap().is_empty());
+    drop(store);
+    let after: i64 = Connection::open(&file.0)
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(after, 4);
 }
 
 #[test]

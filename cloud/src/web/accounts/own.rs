@@ -40,7 +40,7 @@ impl Web {
         let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
         let template = Overview {
-            frame: self.frame("account-title").of(Part::Account),
+            frame: self.frame("account-title").of(Part::More),
             name: account.name.clone(),
             masked: self.accounts.masked(account),
             form: self.accounts.form_token(token),
@@ -70,7 +70,7 @@ pub(in crate::web) async fn overview(
 }
 
 /// Who sends a form of the account's own page, and what they typed.
-async fn own_form(
+pub(super) async fn own_form(
     web: &Web,
     requester: Requester,
     headers: &HeaderMap,
