@@ -9,6 +9,7 @@ from pathlib import Path
 
 import axe
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -102,9 +103,12 @@ class Browser:
         return shown[0]
 
     def reach(self, css: str) -> WebElement:
-        """The one element that a selector names, scrolled clear of the app's bar as a person would."""
+        """The one element that a selector names, scrolled clear of the app's bar and standing still, on a page
+        that has been painted: a person taps on what they see, and a browser drops what comes before that."""
         found = self.find(css)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'nearest'})", found)
+        if self.scripts:
+            self.driver.execute_async_script(STANDS_STILL, found)
         return found
 
     def has(self, css: str) -> bool:
@@ -121,6 +125,10 @@ class Browser:
         for text in texts:
             if text not in shown:
                 raise AssertionError(f"{self.path} should say {text!r}; it says:\n{shown}")
+
+    def tag(self) -> str:
+        """The tag to compare with the recorder's, once it is there."""
+        return "".join(self.find("#tag, .code .tag").text.split()) if self.has("#tag, .code .tag") else ""
 
     def type(self, css: str, text: str):
         """Clicks into a field and types in place of what is there."""
@@ -145,8 +153,13 @@ class Browser:
     def leave_by(self, action):
         """Does something, and waits until another page has come in the place of this one."""
         before = self.driver.find_element(By.TAG_NAME, "html")
+        self.driver.execute_script(NOTE_CLICKS)
         action()
-        WebDriverWait(self.driver, WAIT_S).until(lambda _: gone(before), "no other page came")
+        try:
+            WebDriverWait(self.driver, WAIT_S).until(lambda _: gone(before))
+        except TimeoutException:
+            noted = self.driver.execute_script("return window.noted || 'nothing'")
+            raise AssertionError(f"{self.path}: no other page came; clicked was {noted}") from None
         WebDriverWait(self.driver, WAIT_S).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, "body"))
 
     def until(self, condition, what: str, wait_s: float = WAIT_S):
@@ -251,6 +264,30 @@ class Browser:
         if found.returncode != 0:
             raise AssertionError(f"zbar reads no QR code in {file}")
         return found.stdout.strip()
+
+
+# Painted, and in the same place in two frames.
+STANDS_STILL = """
+    const [element, done] = arguments;
+    let place = null;
+    const look = () => {
+        const box = element.getBoundingClientRect();
+        const now = [box.x, box.y, box.width, box.height].join();
+        if (now === place && performance.getEntriesByType('paint').length) return done();
+        place = now;
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+"""
+
+# For the report, should nothing come of it.
+NOTE_CLICKS = """
+    addEventListener('click', (event) => {
+        const button = event.target.closest('button, a') || event.target;
+        window.noted = button.outerHTML.slice(0, 160) + (button.disabled ? ' (disabled)' : '');
+    }, {capture: true});
+    addEventListener('invalid', (event) => { window.noted += '; invalid: ' + event.target.name; }, {capture: true});
+"""
 
 
 def gone(element: WebElement) -> bool:

@@ -41,6 +41,7 @@ class InAWorld(unittest.TestCase):
         if any(test is self for test, _ in [*result.failures, *result.errors]):
             file = browser.picture(f"FAILED-{self._testMethodName}")
             print(f"\n{self.id()}: failed at {browser.driver.current_url}, see {file}", flush=True)
+            print(f"the page says:\n{browser.text()}\nits console:", *browser.driver.get_log("browser"), sep="\n  ")
             for name in ("recorder", "cloud"):
                 log = (self.world.folder / f"{name}.log").read_text(errors="replace").splitlines()
                 print(f"the {name}'s log ends:", *log[-12:], sep="\n  ", flush=True)

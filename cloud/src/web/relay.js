@@ -42,8 +42,9 @@
     document.getElementById("for-2").hidden = bytes[2] !== 2;
     form.elements.sealed.value = digits;
     if (window.crypto && crypto.subtle) {
-      document.getElementById("tag").textContent = await tagOf(bytes);
+      // Its place is kept from the start: the button must not move away from under a thumb.
       document.getElementById("tag-line").hidden = false;
+      document.getElementById("tag").textContent = await tagOf(bytes);
     }
   };
   scan();
