@@ -58,6 +58,8 @@ class Accounts(InAWorld):
         phone.type("#again", SECRET)
         phone.follow("main form.stack button:not([type=button])")
         phone.must_say("Registered")
+        self.assertEqual(phone.path, "/recorders")
+        phone.open(account)
         phone.look("account")
 
         phone.follow("form[action='/account/sign-out'] button.secondary")
@@ -70,4 +72,4 @@ class Accounts(InAWorld):
         phone.type("#who", ADDRESS)
         phone.type("#password", SECRET)
         phone.follow("main form.stack button:not([type=button])")
-        phone.must_say(NAME)
+        phone.must_say(NAME, "No recorder yet")

@@ -143,6 +143,11 @@ impl Web {
         self.say.say_with(unit, &[("count", count.into())])
     }
 
+    /// What is left of a length of days, as people count it: the day that has begun is one.
+    fn left(&self, left_s: i64) -> String {
+        self.length(if left_s > 2 * DAY_S { left_s + DAY_S - 1 } else { left_s })
+    }
+
     pub(super) fn shown(&self, recorder: &Recorder) -> Shown {
         let now_s = self.clock.now_s();
         let since =
@@ -158,9 +163,10 @@ impl Web {
             }
             (None, _) => ("offline", self.say.say("recorders-never"), None),
         };
-        let offer = recorder.offer.as_ref().map(|offer| {
-            (self.accounts.masked_sealed(&offer.email), self.length(offer.expires_at_s - now_s))
-        });
+        let offer = recorder
+            .offer
+            .as_ref()
+            .map(|offer| (self.accounts.masked_sealed(&offer.email), self.left(offer.expires_at_s - now_s)));
         Shown {
             id: recorder.id.to_string(),
             name: recorder.name.clone(),
@@ -181,7 +187,7 @@ impl Web {
             from: offered.from.name.clone(),
             model: offered.model.clone(),
             serial: offered.serial.clone(),
-            left: self.length(offered.expires_at_s - self.clock.now_s()),
+            left: self.left(offered.expires_at_s - self.clock.now_s()),
         }
     }
 
