@@ -189,7 +189,16 @@ class Recorders(InAWorld):
         phone.look("scan")
         phone.click("#open")
         phone.until(lambda: phone.path == "/add" and phone.has("#scanned"), "the code is read", 60)
-        # And on the page of a reset: it leads to the same form.
+        # A pasted link does the same, and another one is told.
+        phone.open(f"{self.world.cloud.address}add/scan")
+        phone.click("#by-link summary")
+        phone.type("#sealed", "WIFI:S:guest;;")
+        phone.click("#paste-link button")
+        phone.must_say("It is not one that adds a recorder")
+        phone.type("#sealed", self.link)
+        phone.click("#paste-link button")
+        phone.until(lambda: phone.path == "/add" and phone.has("#scanned"), "the form is filled in")
+        # And the camera on the page of a reset: it leads to the same form.
         phone.open(f"{self.world.cloud.address}reset")
         phone.click("#open")
         phone.until(lambda: phone.path == "/add" and phone.has("#scanned"), "the code is read", 60)

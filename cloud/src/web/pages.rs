@@ -59,6 +59,12 @@ impl Frame<'_> {
         self.say.say(&format!("account-{kind}-{key}"))
     }
 
+    /// A sentence of the page that scans: for a reset, or for a recorder to be added.
+    pub(super) fn say_for(&self, kind: &str, key: &str) -> String {
+        let page = if kind == "add" { "recorders-scan" } else { "reset" };
+        self.say.say(&format!("{page}-{key}"))
+    }
+
     pub(super) fn say_with_text(&self, key: &str, name: &str, value: &str) -> String {
         self.say.say_with(key, &[(name, value.to_owned().into())])
     }

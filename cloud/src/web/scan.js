@@ -2,7 +2,7 @@
 // link opens, and that page acts only on the person's tap.
 (() => {
   "use strict";
-  const { reader, host } = document.currentScript.dataset;
+  const { reader, host, kind } = document.currentScript.dataset;
   const byId = (id) => document.getElementById(id);
   const card = byId("camera");
   const finder = card.querySelector(".finder");
@@ -146,7 +146,7 @@
     }
   };
 
-  card.hidden = false;
+  card.hidden = byId("others").hidden = false;
   if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
     open.addEventListener("click", begin);
   } else {
@@ -190,7 +190,7 @@
     }
     const found = text && judge(text);
     show(found ? "" : "unread", "photo");
-    send.hidden = !!found;
+    send.hidden = !!found || kind === "add"; // the service reads the codes of resets alone
     if (!found) return;
     if (found.digits || found.adding) return go(found);
     if (found.text) byId("elsewhere").textContent = byId("elsewhere").href = found.text;
@@ -203,8 +203,14 @@
   byId("paste-link").addEventListener("submit", (event) => {
     const text = event.target.elements.sealed.value;
     const found = /^\s*\d+\s*$/.test(text) ? { digits: text.trim() } : judge(text);
-    if (!found.digits && !found.adding) return;
-    event.preventDefault();
-    go(found);
+    if (found.digits || found.adding) {
+      event.preventDefault();
+      go(found);
+    } else if (kind === "add") {
+      event.preventDefault();
+      if (found.text) byId("elsewhere").textContent = byId("elsewhere").href = found.text;
+      show(found.state);
+      card.scrollIntoView();
+    }
   });
 })();

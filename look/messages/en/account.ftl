@@ -72,7 +72,7 @@ account-change-email = Change the email
 account-other-email = New email
 account-other-email-hint = A code comes to the new address. The old one is told once it is replaced.
 account-remove = Delete the account
-account-remove-text = The account and its address are forgotten at once. Recorders, their passwords and their reserved emails stay as they are.
+account-remove-text = The account, its address and its list of recorders are forgotten at once. The recorders themselves, their passwords and their reserved emails stay as they are.
 account-remove-do = Delete the account for good
 
 account-news-registered = Registered. You are signed in.

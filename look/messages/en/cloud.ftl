@@ -10,8 +10,8 @@ landing-step-2 = Scan the QR code here, or with your phone's own camera and open
 landing-step-3 = Tap “Send the code”. A mail with eight digits goes to the reserved email.
 landing-step-4 = Type the digits on the recorder and set a new password. Recordings and settings stay as they are.
 landing-keeps = What is kept here
-landing-keeps-text = Of a recorder: no email address and no code. Of an account: its own address, sealed, and nothing to do with a recorder's. The QR code is sealed by the recorder; it is opened only to send its mail and to show you where it went.
-landing-account = Your account
+landing-keeps-text = Of a recorder: no email address, and no code that resets it. Of an account: its own address, sealed, and which recorders it has. The QR code is sealed by the recorder; it is opened only to send its mail and to show you where it went.
+landing-account = My recorders
 landing-reset = Reset Device Password
 
 scan-title = Send the verification code

@@ -123,6 +123,35 @@ async fn a_database_of_the_version_before_keeps_what_it_has() {
     assert_eq!(after, 4);
 }
 
+#[tokio::test]
+async fn the_last_registration_s_proof_is_kept_whichever_node_it_came_to() {
+    let file = File::new("proof");
+    let store = Sqlite::open(&file.0).unwrap();
+    let (old, new) = (NodeId([1; 8]), NodeId([2; 8]));
+    let change = |online, at_s, adding| Transition {
+        handle: Handle([1; 8]),
+        online,
+        at_s,
+        version: "1".into(),
+        adding,
+    };
+    let kept = || -> Option<[u8; 32]> {
+        let sql = "SELECT adding FROM presence";
+        Connection::open(&file.0).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    // A device that came and went before it was written has proven its code all the same.
+    store.move_devices(old, vec![change(false, 1, Some([1; 32]))]).await.unwrap();
+    assert_eq!(kept(), Some([1; 32]));
+    store.move_devices(old, vec![change(true, 2, Some([2; 32]))]).await.unwrap();
+    store.move_devices(new, vec![change(true, 3, Some([3; 32]))]).await.unwrap();
+    store.move_devices(old, vec![change(false, 4, Some([2; 32]))]).await.unwrap();
+    assert_eq!(kept(), Some([3; 32]), "the node that it has left has nothing to say");
+    store.end_node(new, 5).await.unwrap();
+    assert_eq!(kept(), Some([3; 32]));
+    store.move_devices(new, vec![change(true, 6, None)]).await.unwrap();
+    assert_eq!(kept(), None, "it has no code any more");
+}
+
 #[test]
 fn a_file_that_is_not_ours_is_left_alone() {
     let file = File::new("foreign");
