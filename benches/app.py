@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 import pictures
 from bench import mail_server, trusting
 
+from check import ZBAR
 from world import RECOVERY_MAILBOX, Cloud, Ports, Trouble, run
 
 SEED, PHOTOS = 7, 160
@@ -83,7 +84,7 @@ class App:
         ours = {Path(path): (text, float(ms)) for path, text, ms in (line.split("\t") for line in lines)}
         table = {kind: [0, 0, 0] for kind in pictures.KINDS}
         for kind, text, file in drawn:
-            zbar = subprocess.run(["zbarimg", "-q", "--raw", file], capture_output=True, text=True, check=False)
+            zbar = subprocess.run([*ZBAR, file], capture_output=True, text=True, check=False)
             table[kind][0] += 1
             table[kind][1] += ours[file][0] == text
             table[kind][2] += zbar.stdout.strip() == text

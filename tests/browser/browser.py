@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import axe
+from check import ZBAR
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
@@ -260,7 +261,7 @@ class Browser:
     def read_qr(self) -> str:
         """What a camera that is held to the screen reads."""
         file = self.picture(f"{self.pictures_as}camera")
-        found = subprocess.run(["zbarimg", "-q", "--raw", str(file)], capture_output=True, text=True, check=False)
+        found = subprocess.run([*ZBAR, str(file)], capture_output=True, text=True, check=False)
         if found.returncode != 0:
             raise AssertionError(f"zbar reads no QR code in {file}")
         return found.stdout.strip()

@@ -26,6 +26,8 @@ GOOD_ONES = {
     "phone-*-relay-phone-light": "cloud-relay",
     "phone-*-status-phone-light": "cloud-status",
     "phone-*-mail-as-html-phone-light": "mail",
+    "app-*-reset-phone-light": "app-reset",
+    "recorders-*-online-phone-light": "app-recorders",
 }
 
 
