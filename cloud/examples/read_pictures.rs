@@ -1,6 +1,6 @@
 //! Reads pictures as the recovery mailbox does, for `scripts/bench app`: a line a file, with the first QR
 //! code's text, or nothing, and the milliseconds that it took.
-#![allow(clippy::disallowed_methods, reason = "it measures real time")]
+#![expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 
 use latchkey_cloud::picture;
 use std::time::Instant;
