@@ -53,6 +53,8 @@ def for_a_person(world: World):
      needs no phone.
   6. Or without both: "Export" saves the QR code as a picture. Mailed as an attachment to
      {RECOVERY_MAILBOX} (by SMTP at 127.0.0.1:{world.mail.smtp_port}), it brings the code, too.
+  7. The cloud's pages are the app: create an account there (its code comes to the mail page), and
+     add the recorder by the QR code under Platform access. It shows when the recorder is online.
 
   The recorder's own screen, in a window: cargo run -p latchkey-panel
 """
