@@ -23,13 +23,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pictures
-from bench import mail_server, trusting
+from bench import lift_limits, mail_server, middle_and_slow, seal, trusting
 
 from check import ZBAR
 from world import RECOVERY_MAILBOX, Cloud, Ports, Trouble, run
 
 SEED, PHOTOS = 7, 160
-DEVICES, MAILS, MAILS_PER_S = 20, 200, 5
+MAILS, MAILS_PER_S = 200, 5
 SIGN_UPS, AT_A_TIME = 100, 4
 NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 PAGES = ("", "r", "reset", "account/sign-up", "account/sign-in", "more")
@@ -55,29 +55,15 @@ class App:
         cloud = Cloud(
             self.programs, self.folder / name, self.ports.pick(9543), smtp_port, mailbox=RECOVERY_MAILBOX
         )
-        limits = r"(?m)^((?:device_door|confirmed_address|unconfirmed_address)_per_day|requester_per_10_min) = \d+$"
-        text, found = re.subn(limits, r"\1 = 1000000", cloud.config.read_text())
-        if found != 4:
-            raise Trouble(f"{cloud.config} should have four limits to lift, not {found}")
-        cloud.config.write_text(text)
+        lift_limits(cloud)
         return cloud
-
-    def sealed(self, cloud: Cloud, count: int) -> list[list[str]]:
-        """Real challenges of devices that the cloud has signed: digits and reserved email."""
-        devices = self.folder / f"devices-{count}"
-        devices.mkdir()
-        program = self.programs / "examples" / "figures"
-        run(program, "requests", devices, str(DEVICES), log=self.log)
-        for number in range(DEVICES):
-            (devices / f"identity-{number}.json").write_text(cloud.sign(devices / f"request-{number}.json"))
-        return [line.split() for line in run(program, "seal", devices, str(count), log=self.log).splitlines()]
 
     def photos(self):
         """The share of degraded photos that is read, beside zbar on the same files."""
         folder = self.folder / "photos"
         folder.mkdir()
         cloud = self.cloud("photos-cloud", 25)
-        texts = [f"https://{cloud.host}/r#{digits}" for digits, _ in self.sealed(cloud, PHOTOS)]
+        texts = [f"https://{cloud.host}/r#{digits}" for digits, _ in seal(self.programs, cloud, PHOTOS, self.log)]
         drawn = pictures.draw(texts, SEED, folder)
         files = [file for _, _, file in drawn]
         lines = run(self.programs / "examples" / "read_pictures", *files, log=self.log).splitlines()
@@ -103,7 +89,7 @@ class App:
         """Mails with a QR code, from their arrival in the Maildir until the code's mail is accepted."""
         smtp_port = self.ports.pick(2625)
         cloud = self.cloud("mailbox", smtp_port)
-        sealed = self.sealed(cloud, MAILS)
+        sealed = seal(self.programs, cloud, MAILS, self.log)
         waiting = []
         for number, (digits, address) in enumerate(sealed):
             picture = ["qrencode", "--level=M", "--size=6", "--output=-", f"https://{cloud.host}/r#{digits}"]
@@ -122,7 +108,7 @@ class App:
                 os.rename(file, cloud.maildir / "new" / file.name)
             taken = dict(accepted.get(timeout=60) for _ in waiting)
         times_ms = sorted(1e3 * (taken[address] - arrived[address]) for address in arrived)
-        p50, p99 = statistics.median(times_ms), times_ms[int(len(times_ms) * 0.99)]
+        p50, p99 = middle_and_slow(times_ms)
         self.figures["mailbox"] = {"mails_per_s": MAILS_PER_S, "count": MAILS, "p50_ms": p50, "p99_ms": p99}
         self.row(f"Maildir to SMTP accept at {MAILS_PER_S} mails/s", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms")
 

@@ -50,21 +50,15 @@ pub fn read(bytes: &[u8]) -> Result<Vec<String>, Unreadable> {
     }
     let side = picture.width.min(picture.height);
     // Each of them reads pictures that no other does; the decision on readers has the figures.
-    let looks: [&dyn Fn() -> Option<Grey>; 6] = [
-        &|| Some(picture.clone()),
-        &|| Some(picture.softened().levelled(side / 10)),
-        &|| Some(picture.levelled(side / 18)),
-        &|| Some(picture.levelled(side / 10)),
-        &|| Some(picture.half()),
-        &|| whole.clone(),
+    let looks: [&dyn Fn() -> Vec<String>; 6] = [
+        &|| picture.codes(),
+        &|| picture.softened().levelled(side / 10).codes(),
+        &|| picture.levelled(side / 18).codes(),
+        &|| picture.levelled(side / 10).codes(),
+        &|| picture.half().codes(),
+        &|| whole.as_ref().map(Grey::codes).unwrap_or_default(),
     ];
-    for look in looks {
-        let texts = look().map(|picture| picture.codes()).unwrap_or_default();
-        if !texts.is_empty() {
-            return Ok(texts);
-        }
-    }
-    Err(Unreadable::NoCode)
+    looks.iter().map(|look| look()).find(|texts| !texts.is_empty()).ok_or(Unreadable::NoCode)
 }
 
 /// A picture in shades of grey, one byte a point.

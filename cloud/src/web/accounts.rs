@@ -182,11 +182,7 @@ impl Web {
     /// Who is signed in, and their cookie.
     async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Account, String)>, Stop> {
         let Some(token) = cookie(headers) else { return Ok(None) };
-        match self.accounts.session(&token).await {
-            Ok(account) => Ok(account.map(|account| (account, token))),
-            Err(Fault::Store(error)) => Err(Stop::Refusal(error.into())),
-            Err(_) => Err(Stop::Ours),
-        }
+        Ok(self.accounts.session(&token).await?.map(|account| (account, token)))
     }
 
     fn ask_page(
@@ -196,8 +192,7 @@ impl Web {
         typed: String,
         why: Option<(&'static str, String)>,
     ) -> Response {
-        let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
+        let (status, field, fault) = shown_with(why);
         let frame = self.frame(&format!("account-{kind}-title")).of(Part::Recorders);
         page(status, &Ask { frame, kind, typed, riddle: self.riddle(as_picture), fault, field })
     }
@@ -208,8 +203,7 @@ impl Web {
             Err(Fault::Store(error)) => return problem(self, &self.problem(&Stop::Refusal(error.into()))),
             Err(_) => return problem(self, &self.problem(&Stop::CodeOver)),
         };
-        let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
+        let (status, field, fault) = shown_with(why);
         let kind = kind_of(&pending);
         let wait_s = pending.resend_after_s;
         let time = |key: &str, count: i64| self.say.say_with(key, &[("count", count.into())]);
@@ -235,6 +229,14 @@ impl Web {
             status,
             &SignIn { frame: self.frame("account-sign-in-title").of(Part::Recorders), who, fault, news },
         )
+    }
+}
+
+/// A form's page with what was wrong, or with nothing: its status, the field, the words.
+fn shown_with(why: Option<(&'static str, String)>) -> (StatusCode, &'static str, Option<String>) {
+    match why {
+        Some((field, words)) => (StatusCode::UNPROCESSABLE_ENTITY, field, Some(words)),
+        None => (StatusCode::OK, "", None),
     }
 }
 

@@ -5,7 +5,7 @@
 use super::{Stop, Web, accept::Requester, pages};
 use crate::{
     mailbox::{
-        letter::Found,
+        letter::{Found, Nothing},
         reader::{self, ReadError},
     },
     relay::Refusal,
@@ -67,7 +67,7 @@ impl Pictures {
             Ok(Found::Nothing(nothing)) => Err(Stop::Picture(nothing)),
             Err(error @ ReadError::Limits) => {
                 tracing::info!(reason = %chain(&error), "a picture is refused");
-                Err(Stop::Picture(crate::mailbox::letter::Nothing::PictureDamaged))
+                Err(Stop::Picture(Nothing::PictureDamaged))
             }
             Err(error @ ReadError::Process(_)) => Err(ours(&error)),
         }
@@ -92,7 +92,7 @@ async fn receive(kind: &[u8], body: Body) -> Result<File, Stop> {
         }
     }
     if taken > BYTES_MAX {
-        return Err(Stop::Picture(crate::mailbox::letter::Nothing::PictureTooLarge));
+        return Err(Stop::Picture(Nothing::PictureTooLarge));
     }
     form.rewind().map_err(|error| ours(&error))?;
     Ok(form)

@@ -1,41 +1,19 @@
 //! The app's pages, and pictures that are sent to be read.
 
-use crate::support::*;
-use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
-use latchkey_cloud::serve;
+use crate::{
+    mailbox::{cloud, drawn, jpeg_of, png_of},
+    support::*,
+};
 use latchkey_protocol::{QrLink, Tag};
 
-/// A cloud that starts the real program to read pictures.
-async fn cloud() -> Cloud {
-    let mut cloud = Cloud::new(|text| {
-        generous(text) + "\n[mailbox]\naddress = \"recovery@cloud.example\"\nmaildir = \"recovery\"\n"
-    });
-    let mut config = cloud.config();
-    config.mailbox.as_mut().unwrap().program = env!("CARGO_BIN_EXE_latchkey-cloud").into();
-    cloud.running = Some(serve::start(config, cloud.clock.clone()).await.unwrap());
-    cloud
-}
-
-/// A text as a QR code of four points a module, in shades of grey.
-fn drawn(text: &str) -> (u32, Vec<u8>) {
-    let code = qrcodegen::QrCode::encode_text(text, qrcodegen::QrCodeEcc::Medium).unwrap();
-    let side = (code.size() + 8) * 4;
-    let point = |i: i32| if code.get_module(i % side / 4 - 4, i / side / 4 - 4) { 20 } else { 235 };
-    (u32::try_from(side).unwrap(), (0..side * side).map(point).collect())
-}
-
 fn png(text: &str) -> Vec<u8> {
-    let ((side, points), mut bytes) = (drawn(text), vec![]);
-    let mut encoder = png::Encoder::new(&mut bytes, side, side);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.write_header().unwrap().write_image_data(&points).unwrap();
-    bytes
+    let (side, points) = drawn(text, 4);
+    png_of(side, side, &points)
 }
 
 fn jpeg(text: &str) -> Vec<u8> {
-    let ((side, points), mut bytes) = (drawn(text), vec![]);
-    JpegEncoder::new_with_quality(&mut bytes, 70).encode(&points, side, side, ExtendedColorType::L8).unwrap();
-    bytes
+    let (side, points) = drawn(text, 4);
+    jpeg_of(side, &points)
 }
 
 /// Sends a file as a browser's form does.

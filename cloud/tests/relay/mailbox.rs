@@ -10,7 +10,7 @@ use lettre::message::{
 use std::{fs, path::PathBuf, time::Duration};
 
 /// A cloud with a recovery mailbox, read by the real program.
-async fn cloud() -> Cloud {
+pub async fn cloud() -> Cloud {
     let mut cloud = Cloud::new(|text| {
         generous(text) + "\n[mailbox]\naddress = \"recovery@cloud.example\"\nmaildir = \"recovery\"\n"
     });
@@ -62,7 +62,7 @@ pub fn png_of(width: usize, height: usize, points: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn jpeg_of(side: usize, points: &[u8]) -> Vec<u8> {
+pub fn jpeg_of(side: usize, points: &[u8]) -> Vec<u8> {
     let (mut bytes, side) = (vec![], u32::try_from(side).unwrap());
     JpegEncoder::new_with_quality(&mut bytes, 60).encode(points, side, side, ExtendedColorType::L8).unwrap();
     bytes

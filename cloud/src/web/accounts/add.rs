@@ -1,7 +1,7 @@
 //! Adding a recorder: by its QR code, whose serial and code stay in the link's fragment and reach nobody before
 //! the form is sent, or typed from its page.
 
-use super::{Fields, Refused, own::own_form, recorders::refused, see};
+use super::{Fields, Refused, own::own_form, recorders::refused, see, shown_with};
 use crate::{
     store::accounts::Account,
     web::{
@@ -14,7 +14,7 @@ use askama::Template;
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::Response,
 };
 
@@ -44,8 +44,7 @@ impl Web {
         typed: Typed,
         why: Option<(&'static str, String)>,
     ) -> Response {
-        let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
+        let (status, field, fault) = shown_with(why);
         let frame = self.frame("recorders-add-title").of(Part::Recorders);
         let form = who.map(|(_, token)| self.accounts.form_token(token));
         page(status, &Add { frame, form, typed, fault, field })
@@ -72,24 +71,21 @@ pub(in crate::web) async fn do_add(
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, fields) = match own_form(&web, requester, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, fields) = own_form(&web, requester, &headers, bytes).await?;
     let Fields { serial, device_code, label, .. } = &fields;
     let added = web.recorders.add(requester.0, &who.0, (serial, device_code), label).await;
     let fault = match added {
-        Ok(id) => return see(&format!("/recorders/{id}?news=added")),
+        Ok(id) => return Ok(see(&format!("/recorders/{id}?news=added"))),
         Err(fault) => fault,
     };
-    match refused(&web, fault) {
+    Ok(match refused(&web, fault) {
         Refused::Page(stop) => problem(&web, &web.problem(&stop)),
         Refused::Words { field, words } => {
             let typed = Typed { serial: serial.clone(), code: device_code.clone(), label: label.clone() };
             web.add_page(Some(&who), typed, Some((field, words)))
         }
-    }
+    })
 }
 
 /// The page that scans the code with the camera.

@@ -1,11 +1,11 @@
 //! An account's recorders as JSON. Whoever asks has a token of their own in the `Authorization` header; the pages'
 //! cookie counts for nothing here, so that no other site can make a browser ask.
 
+use super::recorders::id;
 use crate::{
     accounts::{self, SESSION_S},
     recorders::Fault,
     store::{
-        RecorderId,
         accounts::Account,
         recorders::{Offered, Recorder},
     },
@@ -87,10 +87,6 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 async fn account(web: &Web, headers: &HeaderMap) -> Result<Account, Stop> {
     let token = token(headers).ok_or(Stop::NotSignedIn)?;
     web.accounts.session(token).await?.ok_or(Stop::NotSignedIn)
-}
-
-fn id(path: Result<Path<String>, PathRejection>) -> Result<RecorderId, Stop> {
-    path.ok().and_then(|Path(text)| RecorderId::parse(&text)).ok_or(Stop::NoRecorder)
 }
 
 fn described(web: &Web, recorder: &Recorder) -> Value {

@@ -1,6 +1,6 @@
 //! The account's own page, and what is done there by whoever is signed in.
 
-use super::{Fields, News, Refused, see, see_as};
+use super::{Fields, News, Refused, see, see_as, shown_with};
 use crate::{
     accounts::Fault,
     store::accounts::Account,
@@ -14,7 +14,7 @@ use askama::Template;
 use axum::{
     body::Bytes,
     extract::{Extension, Query, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::Response,
 };
 
@@ -37,8 +37,7 @@ impl Web {
         why: Option<(&'static str, String)>,
         news: Option<String>,
     ) -> Response {
-        let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
+        let (status, field, fault) = shown_with(why);
         let template = Overview {
             frame: self.frame("account-title").of(Part::More),
             name: account.name.clone(),
@@ -57,15 +56,25 @@ pub(in crate::web) async fn overview(
     Extension(requester): Extension<Requester>,
     Query(news): Query<News>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Response> {
+    let who = looker(&web, requester, &headers).await?;
+    Ok(web.overview_page(&who, None, news.words(&web)))
+}
+
+/// Who looks, or where they are sent.
+pub(super) async fn looker(
+    web: &Web,
+    requester: Requester,
+    headers: &HeaderMap,
+) -> Result<(Account, String), Response> {
     let looked = async {
         web.allow_look(requester)?;
-        web.signed_in(&headers).await
+        web.signed_in(headers).await
     };
     match looked.await {
-        Ok(Some(who)) => web.overview_page(&who, None, news.words(&web)),
-        Ok(None) => see("/account/sign-in"),
-        Err(stop) => problem(&web, &web.problem(&stop)),
+        Ok(Some(who)) => Ok(who),
+        Ok(None) => Err(see("/account/sign-in")),
+        Err(stop) => Err(problem(web, &web.problem(&stop))),
     }
 }
 
@@ -96,19 +105,16 @@ pub(in crate::web) async fn sign_out(
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let ((account, token), fields) = match own_form(&web, requester, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let ((account, token), fields) = own_form(&web, requester, &headers, bytes).await?;
     let out = match fields.everywhere.is_empty() {
         true => web.accounts.sign_out(&token).await,
         false => web.accounts.sign_out_everywhere(&account).await,
     };
-    match out {
+    Ok(match out {
         Ok(()) => see_as("/account/sign-in?news=out", None, false),
         Err(fault) => refused(&web, &(account, token), fault),
-    }
+    })
 }
 
 pub(in crate::web) async fn new_email(
@@ -116,15 +122,12 @@ pub(in crate::web) async fn new_email(
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, fields) = match own_form(&web, requester, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    match web.accounts.ask_new_email(requester.0, &who.0, &fields.password, &fields.email).await {
+) -> Result<Response, Response> {
+    let (who, fields) = own_form(&web, requester, &headers, bytes).await?;
+    Ok(match web.accounts.ask_new_email(requester.0, &who.0, &fields.password, &fields.email).await {
         Ok(id) => see(&format!("/account/code/{id}")),
         Err(fault) => refused(&web, &who, fault),
-    }
+    })
 }
 
 pub(in crate::web) async fn remove(
@@ -132,12 +135,9 @@ pub(in crate::web) async fn remove(
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, fields) = match own_form(&web, requester, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    match web.accounts.remove(requester.0, &who.0, &fields.password).await {
+) -> Result<Response, Response> {
+    let (who, fields) = own_form(&web, requester, &headers, bytes).await?;
+    Ok(match web.accounts.remove(requester.0, &who.0, &fields.password).await {
         Ok(()) => see_as("/account/sign-in?news=removed", None, false),
         // Two forms of this page ask for a password.
         Err(Fault::Credentials) => {
@@ -145,7 +145,7 @@ pub(in crate::web) async fn remove(
             web.overview_page(&who, Some(("remove", words)), None)
         }
         Err(fault) => refused(&web, &who, fault),
-    }
+    })
 }
 
 fn refused(web: &Web, who: &(Account, String), fault: Fault) -> Response {

@@ -1,8 +1,12 @@
 //! The pages of an account's recorders: the list, one recorder, naming, removing, handing over.
 
-use super::{Fields, Refused, own::own_form, see};
+use super::{
+    Fields, Refused,
+    own::{looker, own_form},
+    see, shown_with,
+};
 use crate::{
-    accounts,
+    accounts::DAY_S,
     recorders::{Fault, List},
     store::{
         OfferId, RecorderId,
@@ -26,8 +30,6 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-
-const DAY_S: i64 = 86_400;
 
 /// A recorder as pages show it.
 pub(super) struct Shown {
@@ -121,16 +123,6 @@ pub(super) fn refused(web: &Web, fault: Fault) -> Refused {
     Refused::Words { field, words: web.say.say(key) }
 }
 
-/// As of a path that is no id.
-fn stop_of(fault: Fault) -> Stop {
-    match fault {
-        Fault::Account(accounts::Fault::Store(error)) => Stop::Refusal(error.into()),
-        Fault::NoRecorder => Stop::NoRecorder,
-        Fault::OfferOver => Stop::OfferOver,
-        _ => Stop::Ours,
-    }
-}
-
 impl Web {
     /// "3 days", in one unit.
     pub(super) fn length(&self, length_s: i64) -> String {
@@ -199,7 +191,7 @@ impl Web {
     ) -> Response {
         let List { own, offered } = match self.recorders.list(account).await {
             Ok(list) => list,
-            Err(fault) => return problem(self, &self.problem(&stop_of(fault))),
+            Err(fault) => return problem(self, &self.problem(&fault.into())),
         };
         let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let template = Overview {
@@ -222,8 +214,7 @@ impl Web {
         why: Option<(&'static str, String)>,
         typed: String,
     ) -> Response {
-        let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        let (field, fault) = why.map_or(("", None), |(field, words)| (field, Some(words)));
+        let (status, field, fault) = shown_with(why);
         let recorder = self.shown(recorder);
         let mut frame = self.frame("recorders-title").of(Part::Recorders);
         frame.title.clone_from(&recorder.name);
@@ -232,20 +223,7 @@ impl Web {
     }
 }
 
-/// Who looks, or where they are sent.
-async fn looker(web: &Web, requester: Requester, headers: &HeaderMap) -> Result<(Account, String), Response> {
-    let looked = async {
-        web.allow_look(requester)?;
-        web.signed_in(headers).await
-    };
-    match looked.await {
-        Ok(Some(who)) => Ok(who),
-        Ok(None) => Err(see("/account/sign-in")),
-        Err(stop) => Err(problem(web, &web.problem(&stop))),
-    }
-}
-
-fn id(path: Result<Path<String>, PathRejection>) -> Result<RecorderId, Fault> {
+pub(super) fn id(path: Result<Path<String>, PathRejection>) -> Result<RecorderId, Fault> {
     path.ok().and_then(|Path(text)| RecorderId::parse(&text)).ok_or(Fault::NoRecorder)
 }
 
@@ -256,7 +234,7 @@ async fn find(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Recorder, Response> {
     let found = async { web.recorders.one(account, id(path)?).await };
-    found.await.map_err(|fault| problem(web, &web.problem(&stop_of(fault))))
+    found.await.map_err(|fault| problem(web, &web.problem(&fault.into())))
 }
 
 /// Who sends a form about a recorder of theirs, and what they typed.
@@ -277,11 +255,9 @@ pub(in crate::web) async fn overview(
     Extension(requester): Extension<Requester>,
     Query(news): Query<News>,
     headers: HeaderMap,
-) -> Response {
-    match looker(&web, requester, &headers).await {
-        Ok(who) => web.list_page(&who, news.words(&web), None).await,
-        Err(response) => response,
-    }
+) -> Result<Response, Response> {
+    let who = looker(&web, requester, &headers).await?;
+    Ok(web.list_page(&who, news.words(&web), None).await)
 }
 
 pub(in crate::web) async fn one(
@@ -290,13 +266,10 @@ pub(in crate::web) async fn one(
     path: Result<Path<String>, PathRejection>,
     Query(news): Query<News>,
     headers: HeaderMap,
-) -> Response {
-    let shown = async {
-        let (account, token) = looker(&web, requester, &headers).await?;
-        let recorder = find(&web, &account, path).await?;
-        Ok::<_, Response>(web.one_page(&token, &recorder, news.words(&web), None, String::new()))
-    };
-    shown.await.unwrap_or_else(|response| response)
+) -> Result<Response, Response> {
+    let (account, token) = looker(&web, requester, &headers).await?;
+    let recorder = find(&web, &account, path).await?;
+    Ok(web.one_page(&token, &recorder, news.words(&web), None, String::new()))
 }
 
 pub(in crate::web) async fn rename(
@@ -305,15 +278,12 @@ pub(in crate::web) async fn rename(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, fields, recorder) = match form_of(&web, requester, path, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    match web.recorders.rename(&who.0, recorder.id, &fields.label).await {
+) -> Result<Response, Response> {
+    let (who, fields, recorder) = form_of(&web, requester, path, &headers, bytes).await?;
+    Ok(match web.recorders.rename(&who.0, recorder.id, &fields.label).await {
         Ok(()) => see(&format!("/recorders/{}?news=renamed", recorder.id)),
         Err(fault) => again(&web, &who, &recorder, fault, fields.label.clone()),
-    }
+    })
 }
 
 fn again(web: &Web, who: &(Account, String), recorder: &Recorder, fault: Fault, typed: String) -> Response {
@@ -328,15 +298,12 @@ pub(in crate::web) async fn ask_remove(
     Extension(requester): Extension<Requester>,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-) -> Response {
-    let shown = async {
-        let (account, token) = looker(&web, requester, &headers).await?;
-        let recorder = web.shown(&find(&web, &account, path).await?);
-        let frame = web.frame("recorders-remove-title").of(Part::Recorders);
-        let form = web.accounts.form_token(&token);
-        Ok::<_, Response>(page(StatusCode::OK, &Remove { frame, recorder, form }))
-    };
-    shown.await.unwrap_or_else(|response| response)
+) -> Result<Response, Response> {
+    let (account, token) = looker(&web, requester, &headers).await?;
+    let recorder = web.shown(&find(&web, &account, path).await?);
+    let frame = web.frame("recorders-remove-title").of(Part::Recorders);
+    let form = web.accounts.form_token(&token);
+    Ok(page(StatusCode::OK, &Remove { frame, recorder, form }))
 }
 
 pub(in crate::web) async fn remove(
@@ -345,15 +312,12 @@ pub(in crate::web) async fn remove(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, _, recorder) = match form_of(&web, requester, path, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    match web.recorders.remove(&who.0, recorder.id).await {
+) -> Result<Response, Response> {
+    let (who, _, recorder) = form_of(&web, requester, path, &headers, bytes).await?;
+    Ok(match web.recorders.remove(&who.0, recorder.id).await {
         Ok(()) => see("/recorders?news=removed"),
-        Err(fault) => problem(&web, &web.problem(&stop_of(fault))),
-    }
+        Err(fault) => problem(&web, &web.problem(&fault.into())),
+    })
 }
 
 /// Asks for the code that makes an offer.
@@ -363,20 +327,17 @@ pub(in crate::web) async fn transfer(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, fields, recorder) = match form_of(&web, requester, path, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, fields, recorder) = form_of(&web, requester, path, &headers, bytes).await?;
     let wish = (fields.email.as_str(), fields.device_code.as_str());
-    match web.recorders.ask_transfer(requester.0, &who.0, recorder.id, wish).await {
+    Ok(match web.recorders.ask_transfer(requester.0, &who.0, recorder.id, wish).await {
         Ok(code) => see(&format!("/account/code/{code}")),
         Err(Fault::NotFound) => {
             let words = web.say.say("recorders-fault-code");
             web.one_page(&who.1, &recorder, None, Some(("device", words)), fields.email.clone())
         }
         Err(fault) => again(&web, &who, &recorder, fault, fields.email.clone()),
-    }
+    })
 }
 
 pub(in crate::web) async fn take_back(
@@ -385,15 +346,12 @@ pub(in crate::web) async fn take_back(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, _, recorder) = match form_of(&web, requester, path, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    match web.recorders.take_back(&who.0, recorder.id).await {
+) -> Result<Response, Response> {
+    let (who, _, recorder) = form_of(&web, requester, path, &headers, bytes).await?;
+    Ok(match web.recorders.take_back(&who.0, recorder.id).await {
         Ok(()) => see(&format!("/recorders/{}?news=taken-back", recorder.id)),
-        Err(fault) => problem(&web, &web.problem(&stop_of(fault))),
-    }
+        Err(fault) => problem(&web, &web.problem(&fault.into())),
+    })
 }
 
 /// The receiver's answer to an offer.
@@ -403,11 +361,8 @@ pub(in crate::web) async fn answer(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (who, fields) = match own_form(&web, requester, &headers, bytes).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, fields) = own_form(&web, requester, &headers, bytes).await?;
     let answered = async {
         let offer = path.ok().and_then(|Path(text)| OfferId::parse(&text)).ok_or(Fault::OfferOver)?;
         if fields.answer == "accept" {
@@ -417,11 +372,11 @@ pub(in crate::web) async fn answer(
         web.recorders.decline(&who.0, offer).await?;
         Ok::<_, Fault>("/recorders?news=declined".to_owned())
     };
-    match answered.await {
+    Ok(match answered.await {
         Ok(to) => see(&to),
         Err(fault) => match refused(&web, fault) {
             Refused::Page(stop) => problem(&web, &web.problem(&stop)),
             Refused::Words { words, .. } => web.list_page(&who, None, Some(words)).await,
         },
-    }
+    })
 }
