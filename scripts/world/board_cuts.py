@@ -76,6 +76,9 @@ class Cuts:
             self.medium.arm(dice.randint(1, 2 * change_events))
             for number in range(1, cuts + 1):
                 self.until_cut(dice)
+                # The dice seldom hit it, and the kernel mounts no file system that has lost it.
+                if number == cuts and isinstance(self.medium, CachedDisk):
+                    self.medium.tear_superblock()
                 self.medium.power_on(dice)
                 if number < cuts and dice.randrange(EARLY_ONE_IN) == 0:
                     early += 1

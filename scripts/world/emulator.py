@@ -17,6 +17,8 @@ from world import DAEMON_READY, Trouble
 BOOT_S_MAX = 180
 ANSWER_S_MAX = 120
 READY = DAEMON_READY
+# What rcS says where nothing good can follow.
+LOST = "rcS: no data partition"
 
 
 class Emulator:
@@ -99,6 +101,8 @@ class Emulator:
                 for line in self.lines[seen:]:
                     if re.search(pattern, line):
                         return line
+                    if line == LOST:
+                        raise Trouble(f"the board could not mount its data:\n{self.tail()}")
                 seen = len(self.lines)
                 if self.process is None or self.process.poll() is not None:
                     raise Trouble(f"the emulator ended, and the console did not say `{pattern}`:\n{self.tail()}")

@@ -94,6 +94,7 @@ class Image:
         for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "data", "tmp", "etc/init.d", "usr/sbin", "lib/modules"):
             (root / folder).mkdir(parents=True)
         shutil.copy(self.system / "bin/busybox", root / "bin/busybox")
+        shutil.copy(self.system / "sbin/e2fsck.static", root / "sbin/e2fsck")
         (root / "init").symlink_to("bin/busybox")
         (root / "bin/sh").symlink_to("busybox")
         for name in APPLETS:
@@ -104,7 +105,7 @@ class Image:
                 shutil.copy(module, root / "lib/modules" / module.name)
             order = [module.name for module in modules if module.name not in BY_HAND]
             (root / f"lib/modules/order.{machine}").write_text("".join(f"{name}\n" for name in order))
-        for file in ("inittab", "issue"):
+        for file in ("inittab", "issue", "e2fsck.conf"):
             shutil.copy(TOP / "board/qemu" / file, root / "etc" / file)
         for script in ("rcS", "latchkeyd", "panel", "console"):
             shutil.copy(TOP / "board/qemu" / script, root / "etc/init.d" / script)

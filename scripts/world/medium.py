@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 SECTOR_BYTES = 512
+# ext4's superblock: two sectors, with a checksum at the end of the second.
+SUPERBLOCK_AT = 1024
 
 
 class PowerLost(Exception):
@@ -85,6 +87,8 @@ class CachedDisk(Medium):
     def __init__(self, file: Path, when_lost: Callable[[], None]):
         super().__init__(file, when_lost)
         self.seen = bytearray(self.durable)
+        self.second_sector = slice(SUPERBLOCK_AT + SECTOR_BYTES, SUPERBLOCK_AT + 2 * SECTOR_BYTES)
+        self.first_end = self.durable[self.second_sector]
         self.unflushed: list[tuple[int, bytes]] = []
 
     def power_on(self, dice: random.Random):
@@ -115,6 +119,11 @@ class CachedDisk(Medium):
         for offset, content in self.unflushed:
             self.durable[offset : offset + len(content)] = content
         self.unflushed.clear()
+
+    def tear_superblock(self):
+        """After a cut: of the superblock's two sectors one stays as it was when the board was made."""
+        self.durable[self.second_sector] = self.first_end
+        self.file.write_bytes(self.durable)
 
     def tear(self):
         """Decides about everything in the cache."""
