@@ -43,21 +43,25 @@ need_packages() {
     done
     ((${#missing[@]})) || return 0
     step "Installing ${missing[*]}"
-    local get=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o APT::Acquire::Retries=3)
-    # Another one may be at work, on a machine that has just started.
-    get+=(-o DPkg::Lock::Timeout=300)
-    get+=(install -y --no-install-recommends "${missing[@]}")
-    if ! as_root "${get[@]}" >"$_install_log" 2>&1; then
+    local install=(install -y --no-install-recommends "${missing[@]}")
+    if ! apt_get "${install[@]}" >"$_install_log" 2>&1; then
         # The lists of a fresh machine are empty, and those of an old one name versions that are gone.
         echo "    (bringing the package lists up to date first)"
-        if ! { as_root apt-get -q update && as_root "${get[@]}"; } >"$_install_log" 2>&1; then
+        if ! { apt_get update && apt_get "${install[@]}"; } >"$_install_log" 2>&1; then
             tail -n 20 "$_install_log" >&2
             fail "apt-get could not install ${missing[*]}; its output is in $_install_log"
         fi
     fi
     good "installed"
 }
-_install_log=${TMPDIR:-/tmp}/latchkey-install-$(id -u).log
+_install_log=${TMPDIR:-/tmp}/latchkey-install-$(id -u)-$$.log
+
+# apt_get ARGUMENT...: one at a time, for our programs run beside each other, and another one may be at work on a machine
+# that has just started. What a package starts does not keep the lock.
+apt_get() {
+    as_root flock --close "${TMPDIR:-/tmp}/latchkey-apt.lock" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -o Dpkg::Use-Pty=0 -o APT::Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"
+}
 
 # first_package PACKAGE...: the first one that this system's lists know, for names that differ between
 # Debian and Ubuntu.
