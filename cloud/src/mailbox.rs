@@ -143,6 +143,8 @@ impl Mailbox {
         let links = match reader::read(&self.program, mail).await {
             Ok(Found::Links(links)) => links,
             Ok(Found::Nothing(nothing)) => return Ok(nothing_name(nothing)),
+            // Nobody adds a recorder by mail.
+            Ok(Found::Adding(_)) => return Ok(nothing_name(Nothing::OtherCode)),
             Err(ReadError::Limits) => return Ok("beyond-limits"),
             Err(error @ ReadError::Process(_)) => return Err(error.into()),
         };

@@ -10,7 +10,7 @@ mod message;
 mod signed;
 mod words;
 
-pub use adding::Adding;
+pub use adding::{AddLink, Adding};
 pub use message::{
     FRAME_BYTES_MAX, FrameError, FromCloud, FromDevice, MailReason, MailState, MailStatus, Problem, Refusal,
     Register, Registered, close,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client import Api
-from world import Cloud, Ports, Recorder, Trouble, expect
+from world import Cloud, Ports, Recorder, Trouble, expect, run
 
 if TYPE_CHECKING:
     from check import Check
@@ -208,8 +208,10 @@ class LinkCheck:
         self.check.forget()
         self.device.must("POST", "/reset/challenge/send")
         expect(self.mail_of("bounced")["reason"], "mailbox-unknown", "why the mail came back")
+        refusal = self.device.refused("POST", "/reset/challenge/send", None, "platform-refused")
+        expect(refusal["reason"], "resend-too-early", "what sending again at once is")
         self.check.change_email(before)
-        self.check.done("a code to a mailbox that does not exist: bounced, with the reason")
+        self.check.done("a code to a mailbox that does not exist: bounced, with the reason, and not sent again at once")
 
     def cloud_killed(self):
         """kill -9 of the cloud; everything but the link goes on."""
@@ -320,6 +322,20 @@ class LinkCheck:
             refusal = self.device.refused("POST", path, asked(again, self.check.password), "not-enrolled")
             expect(refusal["reason"], "signed-before", "why a second claim for the same serial is refused")
             expect(platform(self.device)["state"], "online", "state after a refused enrolment")
+            self.check.done("another cloud, by its claim code and the admin password: online there, and its code counts")
+            self.enrol_by_command(other, again)
         finally:
             other.service.stop()
-        self.check.done("another cloud, by its claim code and the admin password: online there, and its code counts")
+
+    def enrol_by_command(self, cloud: Cloud, claim: str):
+        """Without the pages, as in a workshop: the daemon is off, and its own command asks the cloud."""
+        self.check.step = "an identity by the command line"
+        recorder = self.world.recorder
+        cloud.command("factory", "revoke", recorder.serial)
+        is_offline(self.device, {"revoked"}, "offline once revoked")
+        recorder.power_off()
+        run(recorder.program, "identity", "enrol", cloud.host, *recorder.arguments, log=recorder.log, input=claim)
+        recorder.power_on()
+        self.check.sign_in()
+        is_online(self.device, "online with the identity of the command line")
+        self.check.done("revoked there, and enrolled by `latchkeyd identity enrol`: online again")

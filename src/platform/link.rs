@@ -18,7 +18,7 @@ use chacha20::ChaCha20Rng;
 use latchkey_protocol::{
     Host, SealedChallenge,
     claim::ClaimCode,
-    platform::{MailStatus, Registered},
+    platform::{MailStatus, Registered, RelayId},
 };
 use sha2::{Digest, Sha256};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -29,8 +29,8 @@ use tokio::{
 
 /// Requests that wait for the task.
 const QUEUE_MAX: usize = 8;
-/// Mails whose state is remembered.
-const MAILS_MAX: usize = 8;
+/// Mails whose state is remembered: more than notices come in a minute, so that they do not push out a person's own.
+const MAILS_MAX: usize = 32;
 /// The saved time is moved on at most so often, to spare the flash.
 const FLOOR_STEP_S: i64 = 86_400;
 
@@ -46,10 +46,28 @@ pub(super) enum Ask {
         /// Where the answer goes.
         answer: oneshot::Sender<Result<Sent, NotSent>>,
     },
+    /// Have a mail sent once more.
+    Resend {
+        /// The mail as it is known.
+        mail: Mail,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Sent, NotSent>>,
+    },
 }
 
-/// The mails of this run of the daemon, the latest last: a challenge's hash and its mail.
-pub(super) type Mails = VecDeque<([u8; 32], MailStatus)>;
+/// How far the mail of a challenge is that was handed over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mail {
+    /// The sealed challenge's hash.
+    pub(super) hash: [u8; 32],
+    /// The cloud's name for the request.
+    pub(super) relay: RelayId,
+    /// How far.
+    pub(super) status: MailStatus,
+}
+
+/// The mails of this run of the daemon, the latest first.
+pub(super) type Mails = VecDeque<Mail>;
 
 /// The way to the task.
 #[derive(Clone)]
@@ -71,13 +89,28 @@ impl Handle {
         let _ = self.asks.try_send(Ask::TryNow); // full: the task has more than enough to wake it
     }
 
-    /// Hands a sealed challenge to the cloud. The same one may be handed over again.
+    /// Hands a sealed challenge to the cloud. The same one may be handed over again; no second mail comes of it.
     pub async fn submit(&self, sealed: SealedChallenge) -> Result<Sent, NotSent> {
+        self.ask(|answer| Ask::Submit { sealed, answer }).await
+    }
+
+    /// Hands a sealed challenge to the cloud whose mail, if it was handed over before, is to be sent once more.
+    pub async fn submit_again(&self, sealed: SealedChallenge) -> Result<Sent, NotSent> {
+        match self.known(&sealed) {
+            Some(mail) => self.ask(|answer| Ask::Resend { mail, answer }).await,
+            None => self.submit(sealed).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<Result<Sent, NotSent>>) -> Ask,
+    ) -> Result<Sent, NotSent> {
         if self.status.borrow().state != State::Online {
             return Err(NotSent::Offline);
         }
         let (answer, reply) = oneshot::channel();
-        self.asks.try_send(Ask::Submit { sealed, answer }).map_err(|error| match error {
+        self.asks.try_send(ask(answer)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotSent::Busy,
             mpsc::error::TrySendError::Closed(_) => NotSent::Offline,
         })?;
@@ -92,9 +125,12 @@ impl Handle {
 
     /// How far the mail of a sealed challenge is that was handed over by this run of the daemon.
     pub fn mail_of(&self, sealed: &SealedChallenge) -> Option<Sent> {
+        self.known(sealed).map(|mail| Sent { mail: mail.status })
+    }
+
+    fn known(&self, sealed: &SealedChallenge) -> Option<Mail> {
         let hash = hash_of(sealed);
-        let mails = self.mails.borrow();
-        mails.iter().find(|(own, _)| *own == hash).map(|(_, mail)| Sent { mail: *mail })
+        self.mails.borrow().iter().find(|mail| mail.hash == hash).copied()
     }
 
     /// Waits until the status or a mail changes.
@@ -160,13 +196,19 @@ impl Board {
         self.status.send_modify(change);
     }
 
-    pub(super) fn mail(&self, hash: [u8; 32], mail: MailStatus) {
-        self.mails.send_modify(|mails| match mails.iter_mut().find(|(own, _)| *own == hash) {
-            Some((_, old)) => *old = mail,
-            None => {
-                mails.truncate(MAILS_MAX - 1);
-                mails.push_front((hash, mail));
-            }
+    /// A challenge was handed over.
+    pub(super) fn taken(&self, mail: Mail) {
+        self.mails.send_modify(|mails| {
+            mails.retain(|own| own.hash != mail.hash);
+            mails.truncate(MAILS_MAX - 1);
+            mails.push_front(mail);
+        });
+    }
+
+    /// A request's mail got further.
+    pub(super) fn told(&self, relay: RelayId, status: MailStatus) {
+        self.mails.send_modify(|mails| {
+            mails.iter_mut().filter(|own| own.relay == relay).for_each(|own| own.status = status);
         });
     }
 }
@@ -363,7 +405,7 @@ impl Link {
                 ask = self.asks.recv() => match ask {
                     Some(Ask::TryNow) if until.is_some() => return Gone::Asked,
                     Some(Ask::TryNow) => {}
-                    Some(Ask::Submit { answer, .. }) => _ = answer.send(Err(NotSent::Offline)),
+                    Some(Ask::Submit { answer, .. } | Ask::Resend { answer, .. }) => _ = answer.send(Err(NotSent::Offline)),
                     None => return Gone::Yes,
                 },
             }

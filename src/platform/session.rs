@@ -4,7 +4,7 @@ use super::{
     LinkIdentity,
     connect::{Socket, closed_reason},
     learn::{Keeper, Learned},
-    link::{Ask, Board, hash_of, replaced},
+    link::{Ask, Board, Mail, hash_of, replaced},
     policy::{Ended, Policy},
     status::{NotSent, Reason, Sent},
     time::LinkTime,
@@ -13,8 +13,8 @@ use crate::{clock::Clock, recovery::record::PlatformSettings};
 use chacha20::ChaCha20Rng;
 use futures_util::{SinkExt, StreamExt};
 use latchkey_protocol::{
-    Handle, Host, SealedChallenge,
-    platform::{Capabilities, FromCloud, FromDevice, RelayId, Sealed, close},
+    Handle, Host,
+    platform::{Capabilities, FromCloud, FromDevice, Sealed, close},
 };
 use std::{collections::VecDeque, time::Duration};
 use tokio::{
@@ -25,8 +25,6 @@ use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
 /// Answers that may be outstanding.
 const WAITING_MAX: usize = 8;
-/// Requests whose mail is followed.
-const FOLLOWED_MAX: usize = 8;
 /// Challenges a minute, below what a cloud takes (8.7): whoever asks for more waits, and the connection is
 /// not lost to somebody at a page who presses a button again and again. Twice the notices that may wait
 /// for the link are far from it, so that they never keep a person from sending a code.
@@ -76,7 +74,6 @@ struct Waiting {
 struct Talk {
     next_id: u32,
     waiting: Vec<Waiting>,
-    followed: VecDeque<(RelayId, [u8; 32])>,
     submitted_ms: VecDeque<u64>,
     renewal: Option<u32>,
     renew_at_ms: u64,
@@ -131,7 +128,13 @@ impl Session<'_> {
                 }
                 Happened::Asked(Some(Ask::TryNow)) => {}
                 Happened::Asked(Some(Ask::Submit { sealed, answer })) => {
-                    self.submit(talk, sealed, answer).await?;
+                    let hash = hash_of(&sealed);
+                    let ask = |id| FromDevice::Submit { id, sealed: Sealed(sealed) };
+                    self.hand_over(talk, hash, answer, ask).await?;
+                }
+                Happened::Asked(Some(Ask::Resend { mail, answer })) => {
+                    let ask = |id| FromDevice::Resend { id, relay: mail.relay };
+                    self.hand_over(talk, mail.hash, answer, ask).await?;
                 }
                 Happened::Frame(frame) => {
                     let message = match frame {
@@ -206,11 +209,12 @@ impl Session<'_> {
         }
     }
 
-    async fn submit(
+    async fn hand_over(
         &mut self,
         talk: &mut Talk,
-        sealed: SealedChallenge,
+        hash: [u8; 32],
         answer: oneshot::Sender<Result<Sent, NotSent>>,
+        ask: impl FnOnce(u32) -> FromDevice,
     ) -> Result<(), (Finish, Option<u16>)> {
         talk.waiting.retain(|waiting| !waiting.answer.is_closed());
         let now_ms = self.now_ms()?;
@@ -221,10 +225,10 @@ impl Session<'_> {
             return Ok(());
         }
         talk.submitted_ms.push_back(now_ms);
-        let (id, hash) = (talk.next_id, hash_of(&sealed));
+        let id = talk.next_id;
         talk.next_id = talk.next_id.wrapping_add(1);
         talk.waiting.push(Waiting { id, hash, answer });
-        self.send(Message::text(FromDevice::Submit { id, sealed: Sealed(sealed) }.to_frame())).await
+        self.send(Message::text(ask(id).to_frame())).await
     }
 
     /// What the cloud said.
@@ -238,10 +242,7 @@ impl Session<'_> {
         match FromCloud::parse(frame).map_err(|_| malformed())? {
             FromCloud::Submitted { id, relay, mail } => {
                 let waiting = take(talk, id).ok_or_else(malformed)?;
-                talk.followed.retain(|(own, _)| *own != relay);
-                talk.followed.truncate(FOLLOWED_MAX - 1);
-                talk.followed.push_front((relay, waiting.hash));
-                self.board.mail(waiting.hash, mail);
+                self.board.taken(Mail { hash: waiting.hash, relay, status: mail });
                 let _ = waiting.answer.send(Ok(Sent { mail })); // whoever asked may be gone
             }
             FromCloud::Rejected { id, problem, retry_after_s } if talk.renewal == Some(id) => {
@@ -252,11 +253,7 @@ impl Session<'_> {
                 let waiting = take(talk, id).ok_or_else(malformed)?;
                 let _ = waiting.answer.send(Err(NotSent::Rejected { problem, retry_after_s }));
             }
-            FromCloud::Mail { relay, mail } => {
-                if let Some((_, hash)) = talk.followed.iter().find(|(own, _)| *own == relay) {
-                    self.board.mail(*hash, mail);
-                }
-            }
+            FromCloud::Mail { relay, mail } => self.board.told(relay, mail),
             FromCloud::Reconnect { window_s } => {
                 let ended = Finish::Ended(Ended::Reconnect { window_s }, Reason::Lost);
                 return Err((ended, Some(close::GOING_AWAY)));

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use latchkey_protocol::{
     Host,
     claim::ClaimCode,
-    platform::{MailReason, MailState, Problem},
+    platform::{AddLink, MailReason, MailState, Problem},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -148,14 +148,15 @@ pub async fn enrol(
     set(ctx, caller, settings).await.map(drop)
 }
 
-/// Hands the challenge to the cloud, unless that was done already and did not fail: one mail a challenge.
+/// Hands the challenge to the cloud, unless that was done already and its mail is under way or there. One that failed is sent
+/// once more.
 pub async fn send(ctx: &Context, view: &ChallengeView) -> Result<Sent, Fault> {
     let before = ctx.link.mail_of(&view.link.sealed);
     let under_way = |sent: &Sent| matches!(sent.mail.state, MailState::Queued | MailState::Accepted);
     if let Some(sent) = before.filter(under_way) {
         return Ok(sent);
     }
-    ctx.link.submit(view.link.sealed.clone()).await.map_err(Fault::NotSent)
+    ctx.link.submit_again(view.link.sealed.clone()).await.map_err(Fault::NotSent)
 }
 
 fn confirmation(caller: &Caller) -> Result<Request, Refusal> {
@@ -214,12 +215,11 @@ impl Seconds {
     }
 }
 
-/// What the QR code for adding the device holds: `https://<server>/add#<serial>/<verification code>`.
-/// None without a server or a code.
+/// What the QR code for adding the device holds. None without a server or a code.
 pub fn add_text(ctx: &Context, settings: &PlatformSettings) -> Option<String> {
     let code = settings.verification_code.as_ref()?;
-    let server = ctx.link.status().server;
-    (!server.is_empty()).then(|| format!("https://{server}/add#{}/{}", ctx.device.serial, code.as_str()))
+    let host = Host::parse(&ctx.link.status().server).ok()?;
+    Some(AddLink { host, serial: ctx.device.serial.to_string(), code: code.as_str().to_owned() }.to_string())
 }
 
 /// The stable name of where the link is.

@@ -6,6 +6,7 @@ import secrets
 import film
 from browser import PHONE, Browser
 from cases import EMAIL, MAIN, NEXT_PASSWORD, InAWorld
+from selenium.webdriver.common.by import By
 from test_accounts import NUMBERS
 from test_app import ALLOWED
 
@@ -221,6 +222,19 @@ class Recorders(InAWorld):
             plain.follow(DO)
             plain.must_say(words)
             plain.look("refused")
+        # And by a photo, which the service reads.
+        plain.open(f"{self.world.cloud.address}add/scan")
+        plain.look("scan")
+        photo = self.world.folder / "photo.jpg"
+        film.photo(self.picture, photo)
+        plain.click("#by-photo summary")
+        plain.driver.find_element(By.ID, "picture").send_keys(str(photo))
+        plain.follow("#photo button")
+        plain.must_say("The QR code was read.")
+        self.assertEqual(plain.find("#device_code").get_attribute("value"), code)
+        plain.look("read")
+        plain.follow(DO)
+        plain.must_say("on another account")
 
     def sent(self, phone: Browser) -> bool:
         """Sends the filled form again; whether the recorder was added."""

@@ -12,8 +12,8 @@ use latchkey::{
 use latchkey_protocol::{
     SealedChallenge,
     platform::{
-        Adding, FRAME_BYTES_MAX, FromCloud, FromDevice, MailState, MailStatus, Nonce, Problem, Refusal,
-        RelayId, SignedTime, close,
+        Adding, FRAME_BYTES_MAX, FromCloud, FromDevice, MailReason, MailState, MailStatus, Nonce, Problem,
+        Refusal, RelayId, SignedTime, close,
     },
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -308,6 +308,17 @@ async fn a_challenge_is_handed_over_and_its_mail_followed() {
         }
     })
     .await;
+
+    // It came back: whoever sends it again has a second mail of the same request.
+    let bounced = MailStatus { state: MailState::Bounced, reason: Some(MailReason::MailboxFull) };
+    say(&mut peer, FromCloud::Mail { relay, mail: bounced }).await;
+    let handle = recorder.handle.clone();
+    let sending = tokio::spawn(async move { handle.submit_again(challenge()).await });
+    let FromDevice::Resend { id, relay: again } = heard(&mut peer).await else { panic!("resend") };
+    assert_eq!(again, relay);
+    say(&mut peer, FromCloud::Submitted { id, relay, mail: queued }).await;
+    assert_eq!(soon(sending).await.unwrap().unwrap().mail, queued);
+    assert_eq!(recorder.handle.mail_of(&challenge()).unwrap().mail, queued);
 
     let handle = recorder.handle.clone();
     let sending = tokio::spawn(async move { handle.submit(challenge()).await });

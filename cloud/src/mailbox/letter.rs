@@ -2,6 +2,7 @@
 //! done by a process of its own, which a mail that does harm takes along: see [`super::reader`].
 
 use crate::picture::{self, Unreadable};
+use latchkey_protocol::platform::AddLink;
 use mail_parser::{Message, MessageParser, PartType};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ const LINKS_MAX: usize = 8;
 pub enum Found {
     /// Links of the kind that QR codes hold; at least one.
     Links(Vec<String>),
+    /// No such link, but one that adds a recorder to an account.
+    Adding(String),
     /// Nothing, and why.
     Nothing(Nothing),
 }
@@ -47,13 +50,18 @@ pub enum Nothing {
 /// Reads a mail.
 pub fn read(bytes: &[u8]) -> Found {
     let Some(mail) = MessageParser::default().parse(bytes) else { return Found::Nothing(Nothing::NoMail) };
-    let mut letter = Letter { links: vec![], why: Nothing::NoPicture, parts: 0, pictures: 0 };
+    let mut letter = Letter { links: vec![], adding: None, why: Nothing::NoPicture, parts: 0, pictures: 0 };
     letter.look_into(&mail, 0);
-    if letter.links.is_empty() { Found::Nothing(letter.why) } else { Found::Links(letter.links) }
+    match letter {
+        Letter { links, .. } if !links.is_empty() => Found::Links(links),
+        Letter { adding: Some(link), .. } => Found::Adding(link),
+        Letter { why, .. } => Found::Nothing(why),
+    }
 }
 
 struct Letter {
     links: Vec<String>,
+    adding: Option<String>,
     /// The best that can be said if no link is found.
     why: Nothing,
     parts: usize,
@@ -84,7 +92,12 @@ impl Letter {
             Ok(texts) => {
                 self.pictures += 1;
                 let before = self.links.len();
-                texts.iter().for_each(|text| self.look_through(text));
+                for text in &texts {
+                    self.look_through(text);
+                    if AddLink::parse(text).is_some() {
+                        self.adding = Some(text.clone());
+                    }
+                }
                 if self.links.len() > before { return } else { Nothing::OtherCode }
             }
             Err(Unreadable::Format) => return,

@@ -180,7 +180,7 @@ impl Web {
     }
 
     /// Who is signed in, and their cookie.
-    async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Account, String)>, Stop> {
+    pub(super) async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Account, String)>, Stop> {
         let Some(token) = cookie(headers) else { return Ok(None) };
         Ok(self.accounts.session(&token).await?.map(|account| (account, token)))
     }

@@ -43,11 +43,11 @@ pub(super) async fn reset(State(web): State<Web>) -> Response {
 
 /// A page that scans.
 pub(super) fn scanner(web: &Web, kind: &'static str) -> Response {
-    let mut frame = reset_frame(web, "reset-title");
-    if kind == "add" {
-        frame = web.frame("recorders-add-title").of(Part::Recorders);
-    }
-    let (picture_path, picture_bytes_max) = (picture::PATH, picture::BYTES_MAX);
+    let (frame, picture_path) = match kind {
+        "add" => (web.frame("recorders-add-title").of(Part::Recorders), picture::ADD_PATH),
+        _ => (reset_frame(web, "reset-title"), picture::PATH),
+    };
+    let picture_bytes_max = picture::BYTES_MAX;
     page(StatusCode::OK, &Reset { frame, kind, picture_path, picture_bytes_max })
 }
 

@@ -175,6 +175,7 @@ pub fn router(web: Web) -> Router {
         .route("/more", get(app::more))
         .route(app::RESET, get(app::reset))
         .route(picture::PATH, post(picture::submit))
+        .route(picture::ADD_PATH, post(picture::submit_to_add))
         .route("/r", get(pages::scan).post(pages::submit))
         .route("/r/status/{id}", get(pages::status))
         .route("/r/status/{id}/resend", post(pages::resend))
@@ -239,7 +240,8 @@ fn refuse(web: &Web, path: &str, stop: &Stop) -> Response {
 /// What holds for every answer: a time limit and the headers.
 async fn around(State(web): State<Web>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let time_s = if path == picture::PATH { picture::REQUEST_S } else { REQUEST_S };
+    let time_s =
+        if [picture::PATH, picture::ADD_PATH].contains(&&*path) { picture::REQUEST_S } else { REQUEST_S };
     let answer = tokio::time::timeout(Duration::from_secs(time_s), next.run(request)).await;
     let mut response = answer.unwrap_or_else(|_| refuse(&web, &path, &Stop::Slow));
     let headers = response.headers_mut();

@@ -158,8 +158,8 @@ struct Refused<'a> {
     frame: Frame<'a>,
     title: &'a str,
     detail: &'a str,
-    /// Whether another picture is worth a try.
-    of_picture: bool,
+    /// The page where another picture is worth a try.
+    picture_page: Option<&'static str>,
 }
 
 impl Web {
@@ -333,10 +333,18 @@ fn told(say: &Catalogue, delivery: &Delivery) -> String {
 
 /// A refusal as a page.
 pub(super) fn problem(web: &Web, problem: &Problem) -> Response {
+    problem_page(web, problem, None)
+}
+
+/// The refusal of a picture that a page sent, which leads back to that page.
+pub(super) fn picture_problem(web: &Web, problem: &Problem, page: &'static str) -> Response {
+    problem_page(web, problem, problem.kind.contains("picture").then_some(page))
+}
+
+fn problem_page(web: &Web, problem: &Problem, picture_page: Option<&'static str>) -> Response {
     let mut frame = web.frame("landing-title");
     frame.title.clone_from(&problem.title);
-    let of_picture = problem.kind.contains("picture");
-    let refused = Refused { frame, title: &problem.title, detail: &problem.detail, of_picture };
+    let refused = Refused { frame, title: &problem.title, detail: &problem.detail, picture_page };
     let mut response = page(problem.status, &refused);
     if let Some(wait_s) = problem.retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s.max(1)));

@@ -2,7 +2,7 @@
 //! the process that reads mails: a form with a file in it is a message of parts, as a mail is, so nothing of
 //! it is looked into here.
 
-use super::{Stop, Web, accept::Requester, pages};
+use super::{Stop, Web, accept::Requester, accounts, app, pages};
 use crate::{
     mailbox::{
         letter::{Found, Nothing},
@@ -18,7 +18,7 @@ use axum::{
     response::Response,
 };
 use futures_util::StreamExt as _;
-use latchkey_protocol::QrLink;
+use latchkey_protocol::{QrLink, platform::AddLink};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::{
     fs::File,
@@ -27,7 +27,10 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
+/// Of the page that scans for a reset, and of the one that scans for a recorder to be added. Either takes both: the QR code
+/// says what it is for.
 pub(super) const PATH: &str = "/reset/picture";
+pub(super) const ADD_PATH: &str = "/add/picture";
 /// More than a phone's camera makes of one photo as JPEG.
 pub(super) const BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// What is read on and forgotten, so that a browser that still sends gets to see the answer.
@@ -53,8 +56,8 @@ impl Pictures {
         Self { program, arriving: Semaphore::new(ARRIVING_MAX), reading: Semaphore::new(READERS) }
     }
 
-    /// The links in the picture of a form.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Vec<String>, Stop> {
+    /// What the picture of a form holds.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Found, Stop> {
         let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes()).unwrap_or_default();
         if !kind.to_ascii_lowercase().starts_with(b"multipart/form-data;") {
             return Err(Stop::MediaType);
@@ -63,8 +66,8 @@ impl Pictures {
         let form = receive(kind, body).await?;
         let _turn = self.reading.acquire().await.map_err(|_| Stop::Ours)?;
         match reader::read(&self.program, form).await {
-            Ok(Found::Links(links)) => Ok(links),
             Ok(Found::Nothing(nothing)) => Err(Stop::Picture(nothing)),
+            Ok(found) => Ok(found),
             Err(error @ ReadError::Limits) => {
                 tracing::info!(reason = %chain(&error), "a picture is refused");
                 Err(Stop::Picture(Nothing::PictureDamaged))
@@ -103,25 +106,57 @@ fn ours(error: &(dyn std::error::Error + 'static)) -> Stop {
     Stop::Ours
 }
 
+/// From the page that scans for a reset.
 pub(super) async fn submit(
     State(web): State<Web>,
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    answer(&web, requester, &headers, body, app::RESET).await
+}
+
+/// From the page that scans for a recorder to be added.
+pub(super) async fn submit_to_add(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(&web, requester, &headers, body, app::SCAN).await
+}
+
+async fn answer(
+    web: &Web,
+    requester: Requester,
+    headers: &HeaderMap,
+    body: Body,
+    page: &'static str,
+) -> Response {
     let read = async {
         web.ask(requester)?;
-        let links = web.pictures.read(&headers, body).await?;
-        let link = links.iter().find_map(|link| QrLink::parse(link).ok());
+        let link = match web.pictures.read(headers, body).await? {
+            Found::Adding(link) => AddLink::parse(&link).map(Link::Add),
+            Found::Links(links) => links.iter().find_map(|link| QrLink::parse(link).ok()).map(Link::Reset),
+            Found::Nothing(nothing) => return Err(Stop::Picture(nothing)),
+        };
         let link = link.ok_or(Stop::Refusal(Refusal::Unusable(None)))?;
-        if link.host == web.relay.host {
-            Ok(link)
-        } else {
-            Err(Stop::Refusal(Refusal::OtherService(link.host)))
+        let (Link::Reset(QrLink { host, .. }) | Link::Add(AddLink { host, .. })) = &link;
+        if *host != web.relay.host {
+            return Err(Stop::Refusal(Refusal::OtherService(host.clone())));
         }
+        let who = web.signed_in(headers).await?;
+        Ok((link, who))
     };
     match read.await {
-        Ok(link) => pages::found(&web, &link),
-        Err(stop) => pages::problem(&web, &web.problem(&stop)),
+        Ok((Link::Reset(link), _)) => pages::found(web, &link),
+        Ok((Link::Add(link), who)) => accounts::add::found(web, who.as_ref(), &link),
+        Err(stop) => pages::picture_problem(web, &web.problem(&stop), page),
     }
+}
+
+/// The two kinds of QR codes of recorders.
+enum Link {
+    Reset(QrLink),
+    Add(AddLink),
 }

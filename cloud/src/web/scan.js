@@ -146,7 +146,7 @@
     }
   };
 
-  card.hidden = byId("others").hidden = false;
+  card.hidden = byId("by-link").hidden = false;
   if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
     open.addEventListener("click", begin);
   } else {
@@ -190,7 +190,7 @@
     }
     const found = text && judge(text);
     show(found ? "" : "unread", "photo");
-    send.hidden = !!found || kind === "add"; // the service reads the codes of resets alone
+    send.hidden = !!found;
     if (!found) return;
     if (found.digits || found.adding) return go(found);
     if (found.text) byId("elsewhere").textContent = byId("elsewhere").href = found.text;

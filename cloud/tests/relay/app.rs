@@ -16,13 +16,17 @@ fn jpeg(text: &str) -> Vec<u8> {
     jpeg_of(side, &points)
 }
 
-/// Sends a file as a browser's form does.
+/// Sends a file as the form of the page for resets does.
 async fn send(cloud: &Cloud, kind: &str, file: &[u8]) -> Answer {
+    send_to(cloud, "/reset/picture", kind, file).await
+}
+
+async fn send_to(cloud: &Cloud, path: &str, kind: &str, file: &[u8]) -> Answer {
     let head = format!(
         "--edge\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a.bin\"\r\nContent-Type: {kind}\r\n\r\n"
     );
     let body = [head.as_bytes(), file, b"\r\n--edge--\r\n"].concat();
-    post(cloud.address(), "/reset/picture", "multipart/form-data; boundary=edge", &body).await
+    post(cloud.address(), path, "multipart/form-data; boundary=edge", &body).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,6 +47,26 @@ async fn a_picture_is_read_and_nothing_is_sent_before_the_tap() {
     let sent = post(cloud.address(), "/r", "application/x-www-form-urlencoded", form.as_bytes()).await;
     assert_eq!(sent.status, 303, "{sent:?}");
     cloud.assert_keeps_no_secret();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_a_recorder_s_own_code_leads_to_the_form_that_adds_it() {
+    let cloud = cloud().await;
+    let file = png("https://cloud.example/add#LK-7/7K4MQ2XR");
+    for path in ["/add/picture", "/reset/picture"] {
+        // Nobody is signed in: the browser keeps the code meanwhile.
+        let answer = send_to(&cloud, path, "image/png", &file).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/add#LK-7/7K4MQ2XR")), "{path}");
+    }
+    for (what, text, says) in [
+        ("another service's", "https://other.example/add#LK-7/7K4MQ2XR", "other.example"),
+        ("a code that is not whole", "https://cloud.example/add#LK-7/7K", "is another one"),
+        ("another code", "WIFI:S:guest;;", "href=\"/add/scan\""),
+    ] {
+        let page = send_to(&cloud, "/add/picture", "image/png", &png(text)).await;
+        assert_eq!(page.status, 422, "{what}: {page:?}");
+        assert!(page.body.contains(says), "{what}: {}", page.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

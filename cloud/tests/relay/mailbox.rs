@@ -144,6 +144,8 @@ async fn a_mail_that_does_harm_is_kept_aside_and_holds_up_nobody() {
     let device = cloud.device().await;
     let (side, points) = drawn("https://elsewhere.example/menu", 8);
     let menu = png_of(side, side, &points);
+    let (side, points) = drawn("https://cloud.example/add#LK-7/7K4MQ2XR", 8);
+    let adding = png_of(side, side, &points);
     // A bomb: a header that promises 400 megapixels, and one that really has 100.
     let mut promised = png_of(1, 1, &[0]);
     promised[16..24].copy_from_slice(&[0, 0, 0x4e, 0x20, 0, 0, 0x4e, 0x20]);
@@ -197,6 +199,7 @@ async fn a_mail_that_does_harm_is_kept_aside_and_holds_up_nobody() {
         ("13", unknown, "no-picture"),
         ("14", picture(&film), "no-code"),
         ("15", picture(&scans), "no-code"),
+        ("16", picture(&adding), "other-code"),
     ] {
         deliver(&cloud, name, &mail);
         until(|| names(&cloud, "new").is_empty(), name).await;

@@ -66,6 +66,6 @@ refusal-picture-damaged-detail = Nothing was sent to the mailbox. The file is da
 refusal-picture-without-code = No QR code was read in the picture
 refusal-picture-without-code-detail = Nothing was sent to the mailbox. Take the photo again: straight, close, sharp, and without a shine on the screen.
 refusal-picture-of-other-code = The QR code in the picture is another one
-refusal-picture-of-other-code-detail = Nothing was sent to the mailbox. It is not one that resets a password. On the recorder, choose “Forgot password” and take a photo of the code that it shows then.
+refusal-picture-of-other-code-detail = Nothing was sent to the mailbox. It neither resets a password nor adds a recorder. On the recorder, choose “Forgot password”, or Platform access under Configuration, and take a photo of the code that it shows then.
 refusal-pictures-busy = Many pictures are being read at this moment
 refusal-pictures-busy-detail = Nothing was sent to the mailbox, and nothing is lost.

@@ -14,7 +14,7 @@ use crate::{
         problem::waiting,
     },
 };
-use latchkey_protocol::platform::{MailState, Refusal as CloudRefusal};
+use latchkey_protocol::platform::{MailState, Problem, Refusal as CloudRefusal};
 use zeroize::Zeroizing;
 
 const CONFIGURATION: (&str, &str) = ("", "configuration-title");
@@ -141,6 +141,8 @@ impl<'a> Visit<'a> {
             Err(Fault::Heart(refusal)) => Err(refusal),
             Err(fault) => {
                 let done = match fault {
+                    Fault::NotSent(NotSent::Rejected { problem: Problem::ResendTooEarly, .. }) => "early",
+                    Fault::NotSent(NotSent::Rejected { problem: Problem::ResendUsed, .. }) => "used",
                     Fault::NotSent(NotSent::Rejected { .. }) => "refused",
                     _ => "offline",
                 };
@@ -167,6 +169,8 @@ impl<'a> Visit<'a> {
         let (key, line) = match query.text("done") {
             "send-offline" => ("send-offline", "send-offline-text"),
             "send-refused" => ("send-refused", "send-refused-text"),
+            "send-early" => ("send-early", "send-early-text"),
+            "send-used" => ("send-used", "send-used-text"),
             _ => return None,
         };
         Some(self.note(Kind::Warn, key, vec![self.say(line)]))

@@ -14,9 +14,10 @@ use askama::Template;
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
+use latchkey_protocol::platform::AddLink;
 
 /// What was typed, if something was wrong.
 #[derive(Default)]
@@ -33,6 +34,8 @@ struct Add<'a> {
     /// The token of whoever is signed in.
     form: Option<String>,
     typed: Typed,
+    /// Whether that was read from a QR code, not typed.
+    read: bool,
     fault: Option<String>,
     field: &'static str,
 }
@@ -47,8 +50,18 @@ impl Web {
         let (status, field, fault) = shown_with(why);
         let frame = self.frame("recorders-add-title").of(Part::Recorders);
         let form = who.map(|(_, token)| self.accounts.form_token(token));
-        page(status, &Add { frame, form, typed, fault, field })
+        page(status, &Add { frame, form, typed, read: false, fault, field })
     }
+}
+
+/// The form as a QR code fills it that was read here. Whoever is not signed in has the browser keep it meanwhile, as if it had
+/// scanned the code itself.
+pub(in crate::web) fn found(web: &Web, who: Option<&(Account, String)>, link: &AddLink) -> Response {
+    let Some((_, token)) = who else { return see(&format!("/add#{}/{}", link.serial, link.code)) };
+    let frame = web.frame("recorders-add-title").of(Part::Recorders);
+    let typed = Typed { serial: link.serial.clone(), code: link.code.clone(), label: String::new() };
+    let form = Some(web.accounts.form_token(token));
+    page(StatusCode::OK, &Add { frame, form, typed, read: true, fault: None, field: "" })
 }
 
 pub(in crate::web) async fn add(
