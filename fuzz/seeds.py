@@ -31,6 +31,8 @@ links = [v["qr_text"] for v in challenges] + [v["text"] for v in texts["links_re
 seed("link", links + [link.partition("#")[2] for link in links] + texts["hosts"] + texts["hosts_refused"])
 requests = [identity["request"]] + [v["request"] for v in identity["requests_refused"]]
 seed("identity", [json.dumps(item) for item in [*requests, identity["file"]]])
+frames = [frame for kind, frames in load("platform.json").items() if kind.startswith("from_") for frame in frames]
+seed("frame", [json.dumps(frame) for frame in frames] + ["https://cloud.example/add#LK-7/7K4MQ2XR"])
 v4 = bytes([127, 0, 0, 1, 10, 0, 0, 2]) + struct.pack(">HH", 50000, 443)
 v6 = bytes(15) + b"\1" + bytes(15) + b"\2" + struct.pack(">HH", 50000, 443)
 proxied = [b"\x21\x11" + struct.pack(">H", len(v4)) + v4, b"\x21\x21" + struct.pack(">H", len(v6)) + v6, b"\x20\0\0\0"]

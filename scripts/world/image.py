@@ -36,7 +36,9 @@ class Image:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.program, self.panel = folder, program, panel
         self.log = folder / "image.log"
-        self.initramfs = folder / "initramfs.gz"
+        # With its screen or without: one may be made while the other one runs.
+        self.kind = "screen" if panel else "plain"
+        self.initramfs = folder / f"initramfs-{self.kind}.gz"
         self.system = folder / "system"
 
     @property
@@ -82,14 +84,14 @@ class Image:
 
     def assemble(self, source: Path, program: Path):
         """A small program for the board."""
-        made = self.folder / "assembled.o"
+        made = self.folder / f"assembled-{self.kind}.o"
         run("arm-linux-gnueabihf-as", "-o", made, source, log=self.log)
         run("arm-linux-gnueabihf-ld", "-o", program, made, log=self.log)
         made.unlink()
 
     def pack(self):
         """Makes the initramfs anew: it is a matter of a second."""
-        root = self.folder / "root"
+        root = self.folder / f"root-{self.kind}"
         shutil.rmtree(root, ignore_errors=True)
         for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "data", "tmp", "etc/init.d", "usr/sbin", "lib/modules"):
             (root / folder).mkdir(parents=True)
