@@ -3,6 +3,7 @@
 
 pub(super) mod add;
 pub(super) mod json;
+pub(super) mod json_offers;
 pub(super) mod own;
 pub(super) mod recorders;
 

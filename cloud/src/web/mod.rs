@@ -207,6 +207,8 @@ pub fn router(web: Web) -> Router {
         .route("/api/v1/account/session", post(accounts::json::sign_in).delete(accounts::json::sign_out))
         .route("/api/v1/account/recorders", get(accounts::json::list).post(accounts::json::add))
         .route("/api/v1/account/recorders/{id}", accounts::json::one())
+        .route("/api/v1/account/recorders/{id}/offer", accounts::json_offers::of_recorder())
+        .route("/api/v1/account/offers/{id}", post(accounts::json_offers::reply))
         .route("/api/v1/time", get(devices::time))
         .route("/api/v1/enrolment", post(devices::enrol))
         .route("/api/v1/openapi.json", get(openapi::document))

@@ -103,3 +103,79 @@ async fn the_same_goes_over_json_with_a_token() {
     let named = described["components"]["schemas"]["Recorder"]["properties"].as_object().unwrap();
     assert!(added.as_object().unwrap().keys().eq(named.keys()), "{added}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_is_handed_over_with_tokens() {
+    let cloud = cloud().await;
+    let mut anna = registered(&cloud, "anna@home.example", "anna").await;
+    registered(&cloud, "ben@home.example", "ben").await;
+    for serial in ["LK-1", "LK-2"] {
+        known(&cloud, serial, Some(CODE_ON_LABEL)).await;
+    }
+    let paths = [anna.has("LK-1", CODE_ON_LABEL).await, anna.has("LK-2", CODE_ON_LABEL).await];
+    let [first, second] = paths.map(|path| format!("{}/offer", path.trim_start_matches('/')));
+    let problem = |status: u16, name: &str| (status, name.to_owned());
+    let mut tokens = vec![];
+    for who in ["anna", "ben"] {
+        let credentials = serde_json::json!({ "who": who, "password": PASSWORD }).to_string();
+        let answer = json(&cloud, "POST", "session", "", &credentials).await.json();
+        tokens.push(answer["token"].as_str().unwrap().to_owned());
+    }
+    let (annas, bens) = (&*tokens[0], &*tokens[1]);
+    let wish = |email: &str, code: &str| serde_json::json!({ "email": email, "code": code }).to_string();
+    for (token, body, refused) in [
+        (annas, wish("ben@home.example", "WRONG1234"), problem(422, "wrong-device-code")),
+        (annas, wish("ben", CODE_ON_LABEL), problem(422, "not-an-email")),
+        (annas, wish("anna@home.example", CODE_ON_LABEL), problem(422, "own-email")),
+        (annas, "{}".into(), problem(400, "malformed-request")),
+        (bens, wish("otto@home.example", CODE_ON_LABEL), problem(404, "unknown-recorder")),
+        ("", wish("ben@home.example", CODE_ON_LABEL), problem(401, "not-signed-in")),
+    ] {
+        assert_eq!(json(&cloud, "POST", &first, token, &body).await.problem(), refused, "{body}");
+    }
+    forget_mails(&cloud);
+    let answer = json(&cloud, "POST", &first, annas, &wish("ben@home.example", CODE_ON_LABEL)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let confirmation = answer.json()["confirmation"].as_str().unwrap().to_owned();
+    let code = code_in(&mail(&cloud, "anna@home.example", 1).await);
+    let with = |code: &str| serde_json::json!({ "confirmation": confirmation, "code": code }).to_string();
+    let wrong = if code.starts_with('0') { "10000000" } else { "00000000" };
+    for (path, token, code, refused) in [
+        (&first, annas, wrong, problem(403, "wrong-mailed-code")),
+        (&second, annas, &*code, problem(410, "code-over")),
+        (&first, bens, &*code, problem(404, "unknown-recorder")),
+    ] {
+        assert_eq!(json(&cloud, "PUT", path, token, &with(code)).await.problem(), refused);
+    }
+    let offered = json(&cloud, "PUT", &first, annas, &with(&code)).await;
+    assert_eq!((offered.status, &offered.json()["serial"]), (200, &"LK-1".into()), "{offered:?}");
+    assert_eq!(offered.json()["offer"]["masked_address"], "b***@h***e.example");
+    assert_eq!(json(&cloud, "PUT", &first, annas, &with(&code)).await.problem(), problem(410, "code-over"));
+
+    let offers =
+        async |token: &str| json(&cloud, "GET", "recorders", token, "").await.json()["offers"].clone();
+    assert_eq!(offers(annas).await, serde_json::json!([]));
+    let id = offers(bens).await[0]["id"].as_str().unwrap().to_owned();
+    let reply = format!("offers/{id}");
+    let accept = r#"{"answer":"accept"}"#;
+    assert_eq!(
+        json(&cloud, "POST", &reply, bens, r#"{"answer":"keep"}"#).await.problem(),
+        problem(400, "malformed-request")
+    );
+    assert_eq!(json(&cloud, "POST", &reply, annas, accept).await.problem(), problem(410, "offer-over"));
+    let accepted = json(&cloud, "POST", &reply, bens, accept).await;
+    assert_eq!((accepted.status, &accepted.json()["serial"]), (201, &"LK-1".into()), "{accepted:?}");
+    let at = accepted.header("location").unwrap().strip_prefix("/api/v1/account/").unwrap();
+    assert_eq!(json(&cloud, "GET", at, bens, "").await.status, 200);
+    assert_eq!(json(&cloud, "POST", &reply, bens, accept).await.problem(), problem(410, "offer-over"));
+
+    // The other one is offered, and taken back.
+    forget_mails(&cloud);
+    let asked = json(&cloud, "POST", &second, annas, &wish("ben@home.example", CODE_ON_LABEL)).await.json();
+    let code = code_in(&mail(&cloud, "anna@home.example", 1).await);
+    let body = serde_json::json!({ "confirmation": asked["confirmation"], "code": code }).to_string();
+    assert_eq!(json(&cloud, "PUT", &second, annas, &body).await.status, 200);
+    assert_eq!(json(&cloud, "DELETE", &second, annas, "").await.status, 204);
+    assert_eq!(json(&cloud, "DELETE", &second, annas, "").await.problem(), problem(410, "offer-over"));
+    assert_eq!(offers(bens).await, serde_json::json!([]));
+}

@@ -57,8 +57,11 @@ impl From<Fault> for Stop {
             Fault::Full => Self::Recorder(StatusCode::CONFLICT, "recorders-full"),
             Fault::Name => Self::Recorder(StatusCode::UNPROCESSABLE_ENTITY, "recorder-name"),
             Fault::Account(fault) => fault.into(),
-            // Not of these addresses, or over in a moment.
-            Fault::Email | Fault::OwnEmail | Fault::Withdrawn | Fault::Changed => Self::Ours,
+            Fault::Email => Self::Recorder(StatusCode::UNPROCESSABLE_ENTITY, "not-an-email"),
+            Fault::OwnEmail => Self::Recorder(StatusCode::UNPROCESSABLE_ENTITY, "own-email"),
+            Fault::Withdrawn => Self::Recorder(StatusCode::CONFLICT, "recorder-withdrawn"),
+            // Over in a moment.
+            Fault::Changed => Self::Ours,
         }
     }
 }
@@ -69,12 +72,17 @@ impl From<accounts::Fault> for Stop {
             accounts::Fault::Store(error) => Self::Refusal(error.into()),
             accounts::Fault::Limited { retry_after_s } => Self::TooMany { retry_after_s },
             accounts::Fault::Credentials => Self::Credentials,
+            accounts::Fault::CodeOver => Self::CodeOver,
+            accounts::Fault::WrongCode { .. } => Self::Recorder(StatusCode::FORBIDDEN, "wrong-mailed-code"),
             _ => Self::Ours,
         }
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>, headers: &HeaderMap) -> Result<T, Stop> {
+pub(super) fn parse<T: DeserializeOwned>(
+    bytes: Result<Bytes, BytesRejection>,
+    headers: &HeaderMap,
+) -> Result<T, Stop> {
     let bytes = body(bytes, headers, "application/json")?;
     serde_json::from_slice(&bytes).map_err(|_| Stop::Malformed)
 }
@@ -84,12 +92,12 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && token.len() == 64).then_some(token)
 }
 
-async fn account(web: &Web, headers: &HeaderMap) -> Result<Account, Stop> {
+pub(super) async fn account(web: &Web, headers: &HeaderMap) -> Result<Account, Stop> {
     let token = token(headers).ok_or(Stop::NotSignedIn)?;
     web.accounts.session(token).await?.ok_or(Stop::NotSignedIn)
 }
 
-fn described(web: &Web, recorder: &Recorder) -> Value {
+pub(super) fn described(web: &Web, recorder: &Recorder) -> Value {
     let presence = recorder.presence.as_ref();
     let state = match presence {
         _ if recorder.revoked_at_s.is_some() => "withdrawn",
@@ -125,7 +133,7 @@ fn offer(offered: &Offered) -> Value {
     })
 }
 
-fn answer(web: &Web, answered: Result<Response, Stop>) -> Response {
+pub(super) fn answer(web: &Web, answered: Result<Response, Stop>) -> Response {
     answered.unwrap_or_else(|stop| {
         let mut response = web.problem(&stop).into_response();
         if matches!(stop, Stop::NotSignedIn) {
