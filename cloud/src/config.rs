@@ -42,6 +42,8 @@ pub struct Config {
 /// The accounts of the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accounts {
+    /// Whether there are any. Resets need none.
+    pub enabled: bool,
     /// Digits of the code that proves a new account's address.
     pub code_digits: u32,
 }
@@ -374,9 +376,10 @@ fn smtp(mut section: Section<'_>, folder: &Path, faults: &mut Vec<Fault>) -> Opt
 }
 
 fn accounts(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Accounts {
+    let enabled = section.optional("enabled", faults, |value| value.switch()).unwrap_or(true);
     let digits = section.optional("code_digits", faults, |value| value.number(4, 8));
     section.finish(faults);
-    Accounts { code_digits: digits.and_then(|digits| u32::try_from(digits).ok()).unwrap_or(4) }
+    Accounts { enabled, code_digits: digits.and_then(|digits| u32::try_from(digits).ok()).unwrap_or(4) }
 }
 
 fn limits(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Limits {

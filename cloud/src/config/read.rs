@@ -43,6 +43,14 @@ impl Value<'_> {
         items.into_iter().map(|item| Value(item.into_inner()).text()).collect()
     }
 
+    /// `true` or `false`.
+    pub(super) fn switch(self) -> Result<bool, String> {
+        match self.0 {
+            DeValue::Boolean(on) => Ok(on),
+            _ => Err("must be true or false".into()),
+        }
+    }
+
     /// A whole number in a range.
     pub(super) fn number(self, min: u64, max: u64) -> Result<u64, String> {
         let number = match self.0 {

@@ -170,15 +170,35 @@ impl Web {
 
 /// Every route.
 pub fn router(web: Web) -> Router {
+    let accounts = if web.config.accounts.enabled { of_accounts() } else { Router::new() };
     Router::new()
         .route("/", get(pages::landing))
         .route("/more", get(app::more))
         .route(app::RESET, get(app::reset))
         .route(picture::PATH, post(picture::submit))
-        .route(picture::ADD_PATH, post(picture::submit_to_add))
         .route("/r", get(pages::scan).post(pages::submit))
         .route("/r/status/{id}", get(pages::status))
         .route("/r/status/{id}/resend", post(pages::resend))
+        .route("/api/v1/relay", post(api::submit))
+        .route("/api/v1/relay/{id}", get(api::show))
+        .route("/api/v1/relay/{id}/resend", post(api::resend))
+        .route("/api/v1/time", get(devices::time))
+        .route("/api/v1/enrolment", post(devices::enrol))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/manifest.webmanifest", get(app::manifest))
+        .route("/healthz", get(api::health))
+        .route("/assets/{hash}/{name}", get(assets::file))
+        .merge(accounts)
+        .fallback(no_page)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(web.clone(), around))
+        .with_state(web)
+}
+
+/// The routes of people with accounts.
+fn of_accounts() -> Router<Web> {
+    Router::new()
         .route("/account", get(accounts::own::overview))
         .route("/account/sign-up", get(accounts::sign_up).post(accounts::ask_sign_up))
         .route("/account/forgot", get(accounts::forgot).post(accounts::ask_forgot))
@@ -201,25 +221,12 @@ pub fn router(web: Web) -> Router {
         )
         .route("/recorders/{id}/transfer", post(accounts::recorders::transfer))
         .route("/recorders/{id}/take-back", post(accounts::recorders::take_back))
-        .route("/api/v1/relay", post(api::submit))
-        .route("/api/v1/relay/{id}", get(api::show))
-        .route("/api/v1/relay/{id}/resend", post(api::resend))
+        .route(picture::ADD_PATH, post(picture::submit_to_add))
         .route("/api/v1/account/session", post(accounts::json::sign_in).delete(accounts::json::sign_out))
         .route("/api/v1/account/recorders", get(accounts::json::list).post(accounts::json::add))
         .route("/api/v1/account/recorders/{id}", accounts::json::one())
         .route("/api/v1/account/recorders/{id}/offer", accounts::json_offers::of_recorder())
         .route("/api/v1/account/offers/{id}", post(accounts::json_offers::reply))
-        .route("/api/v1/time", get(devices::time))
-        .route("/api/v1/enrolment", post(devices::enrol))
-        .route("/api/v1/openapi.json", get(openapi::document))
-        .route("/manifest.webmanifest", get(app::manifest))
-        .route("/healthz", get(api::health))
-        .route("/assets/{hash}/{name}", get(assets::file))
-        .fallback(no_page)
-        .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(web.clone(), around))
-        .with_state(web)
 }
 
 fn wants_json(path: &str) -> bool {

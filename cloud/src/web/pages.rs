@@ -32,6 +32,8 @@ pub(super) struct Frame<'a> {
     pub(super) refresh_s: Option<u32>,
     /// The app's part that the page belongs to.
     pub(super) part: Part,
+    /// Whether people may have accounts here.
+    pub(super) accounts: bool,
 }
 
 /// The parts of the app, between which its bar leads.
@@ -108,8 +110,10 @@ impl Frame<'_> {
             (Part::Recorders, "/recorders", "recorder", "part-recorders"),
             (Part::More, "/more", "more", "part-more"),
         ]
+        .into_iter()
+        .filter(|(part, ..)| self.accounts || *part != Part::Recorders)
         .map(|(part, path, icon, name)| (path, icon, self.say(name), part == self.part))
-        .into()
+        .collect()
     }
 
     pub(super) fn theme(&self) -> [&'static str; 2] {
@@ -170,6 +174,7 @@ impl Web {
             host: self.relay.host.to_string(),
             refresh_s: None,
             part: Part::Start,
+            accounts: self.config.accounts.enabled,
         }
     }
 }

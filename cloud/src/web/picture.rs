@@ -136,6 +136,9 @@ async fn answer(
     let read = async {
         web.ask(requester)?;
         let link = match web.pictures.read(headers, body).await? {
+            Found::Adding(_) if !web.config.accounts.enabled => {
+                return Err(Stop::Picture(Nothing::OtherCode));
+            }
             Found::Adding(link) => AddLink::parse(&link).map(Link::Add),
             Found::Links(links) => links.iter().find_map(|link| QrLink::parse(link).ok()).map(Link::Reset),
             Found::Nothing(nothing) => return Err(Stop::Picture(nothing)),

@@ -130,3 +130,29 @@ async fn a_phone_can_keep_the_app() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_accounts_resets_and_nothing_else() {
+    let mut cloud = Cloud::new(|text| {
+        let text = generous(text);
+        assert_eq!(text.matches("# [accounts]").count(), 1);
+        text.replace("# [accounts]", "[accounts]\nenabled = false")
+    });
+    cloud.run().await;
+    for path in ["/recorders", "/account", "/account/sign-up", "/account/sign-in", "/add", "/add/scan"] {
+        assert_eq!(get(cloud.address(), path).await.status, 404, "{path}");
+    }
+    let answer = get(cloud.address(), "/api/v1/account/recorders").await;
+    assert_eq!(answer.problem(), (404, "not-found".to_owned()));
+    for path in ["/", "/more", "/reset", "/r"] {
+        let page = get(cloud.address(), path).await;
+        assert_eq!(page.status, 200, "{path}");
+        for gone in ["\"/recorders\"", "\"/account\"", "\"/add"] {
+            assert!(!page.body.contains(gone), "{path}: {gone}");
+        }
+    }
+    let device = cloud.device().await;
+    let form = format!("sealed={}", QrLink::parse(&device.link(&device.challenge(1))).unwrap().digits());
+    let sent = post(cloud.address(), "/r", "application/x-www-form-urlencoded", form.as_bytes()).await;
+    assert_eq!(sent.status, 303, "{sent:?}");
+}
