@@ -1,5 +1,12 @@
 //! The daemon's JSON API as the panel uses it: requests as bytes, answers as types.
 
+mod answers;
+
+pub use answers::{
+    Answer, Challenge, Device, Email, Failure, Grant, Lifecycle, Mail, Matrix, Platform, Problem, Session,
+    ToldReset, Which,
+};
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -12,6 +19,18 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(..)")
     }
+}
+
+/// What a challenge is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// A new password.
+    Reset,
+    /// The mark of a confirmed reserved email, for someone who is signed in.
+    Confirm {
+        /// The session.
+        session: Secret,
+    },
 }
 
 /// What the panel asks for.
@@ -49,12 +68,14 @@ pub enum Request {
         /// The session.
         session: Secret,
     },
-    /// Replaces or removes the reserved email.
+    /// Replaces or removes a reserved email.
     SetReservedEmail {
         /// The session.
         session: Secret,
         /// The password.
         current: Secret,
+        /// Which one.
+        which: Which,
         /// The new address; none removes it.
         email: Option<Zeroizing<String>>,
     },
@@ -71,17 +92,28 @@ pub enum Request {
     BeginReset {
         /// A new one even if one is live.
         renew: bool,
+        /// Where its code goes; to the live one's address, or else the first one, if it is not said.
+        to: Option<Which>,
+    },
+    /// The live challenge that confirms a reserved email, or a new one.
+    BeginConfirmation {
+        /// The session.
+        session: Secret,
+        /// Which one.
+        which: Which,
+        /// A new one even if one is live.
+        renew: bool,
     },
     /// The live challenge.
-    Challenge,
+    Challenge(Aim),
     /// The QR code's modules.
-    Matrix,
+    Matrix(Aim),
     /// The QR code as a picture.
-    Picture,
+    Picture(Aim),
     /// Asks the cloud to send the live challenge's code now, over the platform link.
-    SendChallenge,
+    SendChallenge(Aim),
     /// How far its mail is.
-    SentChallenge,
+    SentChallenge(Aim),
     /// Platform access.
     Platform {
         /// The session.
@@ -108,6 +140,13 @@ pub enum Request {
         /// Its digits.
         code: Secret,
     },
+    /// The mailed code that confirms a reserved email.
+    ConfirmEmail {
+        /// The session.
+        session: Secret,
+        /// Its digits.
+        code: Secret,
+    },
     /// The new password.
     SetPassword {
         /// From the code.
@@ -129,6 +168,17 @@ pub struct Wire {
     pub body: Option<Zeroizing<Vec<u8>>>,
 }
 
+impl Aim {
+    /// What is at one of two places, without a body.
+    fn wire(&self, method: &'static str, reset: &'static str, confirm: &'static str) -> Wire {
+        let (path, session) = match self {
+            Self::Reset => (reset, None),
+            Self::Confirm { session } => (confirm, Some(session.clone())),
+        };
+        Wire { method, path, session, body: None }
+    }
+}
+
 impl Request {
     /// For the log: what is asked for, and nothing of what it holds.
     pub const fn name(&self) -> &'static str {
@@ -142,15 +192,17 @@ impl Request {
             Self::SetReservedEmail { .. } => "set reserved email",
             Self::ChangePassword { .. } => "change password",
             Self::BeginReset { .. } => "begin reset",
-            Self::Challenge => "challenge",
-            Self::Matrix => "matrix",
-            Self::Picture => "picture",
-            Self::SendChallenge => "send challenge",
-            Self::SentChallenge => "sent challenge",
+            Self::BeginConfirmation { .. } => "begin confirmation",
+            Self::Challenge(_) => "challenge",
+            Self::Matrix(_) => "matrix",
+            Self::Picture(_) => "picture",
+            Self::SendChallenge(_) => "send challenge",
+            Self::SentChallenge(_) => "sent challenge",
             Self::Platform { .. } => "platform",
             Self::SetPlatform { .. } => "set platform",
             Self::TryPlatform { .. } => "try platform",
             Self::VerifyCode { .. } => "verify code",
+            Self::ConfirmEmail { .. } => "confirm email",
             Self::SetPassword { .. } => "set password",
         }
     }
@@ -177,27 +229,42 @@ impl Request {
                 wire("POST", "/verify-password", None, Some(json(&[("password", Some(&password.0))])))
             }
             Self::ReservedEmails { session } => wire("GET", "/admin/reserved-email", Some(session), None),
-            Self::SetReservedEmail { session, current, email } => {
-                let body = json(&[("current", Some(&current.0)), ("email", email.as_ref())]);
+            Self::SetReservedEmail { session, current, which, email } => {
+                let which = Zeroizing::new(which.name().to_owned());
+                let fields =
+                    [("current", Some(&current.0)), ("email", email.as_ref()), ("which", Some(&which))];
+                let body = json(&fields);
                 wire("PUT", "/admin/reserved-email", Some(session), Some(body))
             }
             Self::ChangePassword { session, current, new } => {
                 let body = json(&[("current", Some(&current.0)), ("new", Some(&new.0))]);
                 wire("PUT", "/admin/password", Some(session), Some(body))
             }
-            Self::BeginReset { renew } => {
-                let body: &[u8] = if *renew {
-                    b"{\"terms_accepted\":true,\"renew\":true}"
-                } else {
-                    b"{\"terms_accepted\":true}"
-                };
-                wire("POST", "/reset/challenge", None, Some(Zeroizing::new(body.to_vec())))
+            Self::BeginReset { renew, to } => {
+                let mut body = serde_json::json!({"terms_accepted": true, "renew": renew});
+                if let Some(to) = to {
+                    body["to"] = to.name().into();
+                }
+                wire("POST", "/reset/challenge", None, Some(Zeroizing::new(body.to_string().into_bytes())))
             }
-            Self::Challenge => wire("GET", "/reset/challenge", None, None),
-            Self::Matrix => wire("GET", "/reset/challenge/qr.json", None, None),
-            Self::Picture => wire("GET", "/reset/challenge/qr.png", None, None),
-            Self::SendChallenge => wire("POST", "/reset/challenge/send", None, None),
-            Self::SentChallenge => wire("GET", "/reset/challenge/send", None, None),
+            Self::BeginConfirmation { session, which, renew } => {
+                let body = serde_json::json!({"which": which.name(), "renew": renew}).to_string();
+                let body = Zeroizing::new(body.into_bytes());
+                wire("POST", "/admin/reserved-email/confirmation", Some(session), Some(body))
+            }
+            Self::Challenge(aim) => aim.wire("GET", "/reset/challenge", "/admin/reserved-email/confirmation"),
+            Self::Matrix(aim) => {
+                aim.wire("GET", "/reset/challenge/qr.json", "/admin/reserved-email/confirmation/qr.json")
+            }
+            Self::Picture(aim) => {
+                aim.wire("GET", "/reset/challenge/qr.png", "/admin/reserved-email/confirmation/qr.png")
+            }
+            Self::SendChallenge(aim) => {
+                aim.wire("POST", "/reset/challenge/send", "/admin/reserved-email/confirmation/send")
+            }
+            Self::SentChallenge(aim) => {
+                aim.wire("GET", "/reset/challenge/send", "/admin/reserved-email/confirmation/send")
+            }
             Self::Platform { session } => wire("GET", "/platform", Some(session), None),
             Self::SetPlatform { session, enabled, server, code } => {
                 let texts = json(&[("server", server.as_ref()), ("verification_code", code.as_ref())]);
@@ -211,6 +278,10 @@ impl Request {
             Self::VerifyCode { code } => {
                 wire("POST", "/reset/verification", None, Some(json(&[("code", Some(&code.0))])))
             }
+            Self::ConfirmEmail { session, code } => {
+                let body = json(&[("code", Some(&code.0))]);
+                wire("POST", "/admin/reserved-email/confirmation/verification", Some(session), Some(body))
+            }
             Self::SetPassword { grant, password } => {
                 let body = json(&[("grant", Some(&grant.0)), ("password", Some(&password.0))]);
                 wire("POST", "/reset/password", None, Some(body))
@@ -223,11 +294,15 @@ impl Request {
         Ok(match self {
             Self::Device { .. } => Answer::Device(serde_json::from_slice(body)?),
             Self::Activate { .. } | Self::SignIn { .. } => Answer::Session(serde_json::from_slice(body)?),
-            Self::ReservedEmails { .. } => Answer::Emails(serde_json::from_slice::<Emails>(body)?.emails),
-            Self::BeginReset { .. } | Self::Challenge => Answer::Challenge(serde_json::from_slice(body)?),
-            Self::Matrix => Answer::Matrix(serde_json::from_slice(body)?),
-            Self::Picture => Answer::Picture(body.to_vec()),
-            Self::SendChallenge | Self::SentChallenge => Answer::Mail(serde_json::from_slice(body)?),
+            Self::ReservedEmails { .. } => {
+                Answer::Emails(serde_json::from_slice::<answers::Emails>(body)?.emails)
+            }
+            Self::BeginReset { .. } | Self::BeginConfirmation { .. } | Self::Challenge(_) => {
+                Answer::Challenge(serde_json::from_slice(body)?)
+            }
+            Self::Matrix(_) => Answer::Matrix(serde_json::from_slice(body)?),
+            Self::Picture(_) => Answer::Picture(body.to_vec()),
+            Self::SendChallenge(_) | Self::SentChallenge(_) => Answer::Mail(serde_json::from_slice(body)?),
             Self::Platform { .. } | Self::SetPlatform { .. } => {
                 Answer::Platform(serde_json::from_slice(body)?)
             }
@@ -236,6 +311,7 @@ impl Request {
             | Self::TryPlatform { .. }
             | Self::VerifyPassword { .. }
             | Self::SetReservedEmail { .. }
+            | Self::ConfirmEmail { .. }
             | Self::ChangePassword { .. }
             | Self::SetPassword { .. } => Answer::Done,
         })
@@ -264,190 +340,6 @@ fn json(fields: &[(&str, Option<&Zeroizing<String>>)]) -> Zeroizing<Vec<u8>> {
     body
 }
 
-/// A good answer.
-#[derive(Debug)]
-pub enum Answer {
-    /// To [`Request::Device`].
-    Device(Device),
-    /// To [`Request::Activate`] and [`Request::SignIn`].
-    Session(Session),
-    /// To [`Request::ReservedEmails`].
-    Emails(Vec<Email>),
-    /// To [`Request::BeginReset`] and [`Request::Challenge`].
-    Challenge(Challenge),
-    /// To [`Request::Matrix`].
-    Matrix(Matrix),
-    /// To [`Request::Picture`]: PNG.
-    Picture(Vec<u8>),
-    /// To [`Request::SendChallenge`] and [`Request::SentChallenge`].
-    Mail(Mail),
-    /// To [`Request::Platform`] and [`Request::SetPlatform`].
-    Platform(Platform),
-    /// To [`Request::VerifyCode`].
-    Grant(Grant),
-    /// It is done.
-    Done,
-}
-
-/// What anyone may see.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[allow(missing_docs, reason = "docs: the daemon's OpenAPI document")]
-pub struct Device {
-    pub lifecycle: Lifecycle,
-    pub serial: String,
-    pub model: String,
-    pub version: String,
-    pub masked_emails: Vec<String>,
-    pub email_confirmed: bool,
-    pub reset_by_email: String,
-    pub pending_doors: Vec<String>,
-    #[serde(default)]
-    pub platform: String,
-    pub signed_in: bool,
-    pub password_chars_min: usize,
-    pub certificate_sha256: String,
-}
-
-/// Where the device is in its life.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Lifecycle {
-    /// No password yet.
-    Inactive,
-    /// In use.
-    Active,
-    /// The account record cannot be read.
-    Damaged,
-}
-
-/// A session.
-#[derive(Debug, Deserialize)]
-pub struct Session {
-    /// Its secret.
-    pub session: Secret,
-    /// A reset that the owner was not told of yet.
-    #[serde(default)]
-    pub reset_to_tell: Option<ToldReset>,
-}
-
-/// A completed reset.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct ToldReset {
-    /// `console` or `lan`.
-    pub door: String,
-    /// What the device's clock said, in Unix seconds.
-    pub wall_unix_s: i64,
-}
-
-#[derive(Deserialize)]
-struct Emails {
-    emails: Vec<Email>,
-}
-
-/// A reserved email.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct Email {
-    /// In full.
-    pub address: Zeroizing<String>,
-    /// A code that was mailed to it was typed once.
-    pub confirmed: bool,
-}
-
-/// A live challenge.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[allow(missing_docs, reason = "docs: the daemon's OpenAPI document")]
-pub struct Challenge {
-    pub id: String,
-    pub tag: String,
-    pub masked_emails: Vec<String>,
-    pub valid_s: u64,
-    pub tries_left: u32,
-    pub renew_wait_s: u64,
-    pub cloud_host: String,
-    pub mailbox: Option<String>,
-}
-
-/// How far the mail of a challenge is that was handed over by the platform link.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct Mail {
-    /// `queued`, `accepted`, `bounced` or `failed`; none if it was not handed over.
-    pub state: Option<String>,
-    /// Why it bounced or failed.
-    pub reason: Option<String>,
-}
-
-/// Platform access.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[allow(missing_docs, reason = "docs: the daemon's OpenAPI document")]
-pub struct Platform {
-    pub enabled: bool,
-    pub server: Option<String>,
-    pub verification_code: Option<Secret>,
-    pub connects_to: String,
-    pub state: String,
-    pub reason: Option<String>,
-    pub heard_ago_s: Option<u64>,
-    pub next_try_in_s: Option<u64>,
-    pub add_text: Option<Secret>,
-}
-
-/// The modules of a QR code, row by row; `1` is dark.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct Matrix {
-    /// From the top.
-    pub rows: Vec<String>,
-}
-
-/// The right to set one password.
-#[derive(Debug, Deserialize)]
-pub struct Grant {
-    /// Its secret.
-    pub grant: Secret,
-    /// How long it is valid, in seconds.
-    pub valid_s: u64,
-}
-
-/// A refusal, by RFC 9457.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-pub struct Problem {
-    /// `urn:latchkey:problem:` and its name.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// For people.
-    pub title: String,
-    /// For people.
-    pub detail: String,
-    /// Seconds to wait.
-    pub wait_s: Option<u64>,
-    /// Tries left.
-    pub tries_left: Option<u32>,
-    /// The fewest characters of a password.
-    pub chars_min: Option<u64>,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-impl Problem {
-    /// Its name without what all names begin with.
-    pub fn name(&self) -> &str {
-        self.kind.strip_prefix("urn:latchkey:problem:").unwrap_or(&self.kind)
-    }
-}
-
-/// Why there is no good answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// The daemon refuses.
-    #[error("refused: {}", .0.name())]
-    Refused(Box<Problem>),
-    /// It does not answer. What was asked for may still have been done.
-    #[error("no answer: {0}")]
-    Unreachable(String),
-    /// It answers what cannot be understood.
-    #[error("an answer that cannot be understood: {0}")]
-    Garbage(String),
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -466,8 +358,37 @@ mod tests {
         let request = Request::SetPlatform { session: secret("s"), enabled: true, server: None, code: None };
         let read: serde_json::Value = serde_json::from_slice(&request.wire().body.unwrap()).unwrap();
         assert_eq!(read, serde_json::json!({"enabled": true, "server": null, "verification_code": null}));
+        let request = Request::SetReservedEmail {
+            session: secret("s"),
+            current: secret("p"),
+            which: Which::Second,
+            email: None,
+        };
+        let read: serde_json::Value = serde_json::from_slice(&request.wire().body.unwrap()).unwrap();
+        assert_eq!(read, serde_json::json!({"current": "p", "email": null, "which": "second"}));
         let worst = Zeroizing::new("\u{1}".repeat(200));
         assert!(json(&[("password", Some(&worst)), ("email", None)]).len() > 1200);
+    }
+
+    #[test]
+    fn a_reset_names_an_address_only_if_one_was_chosen() {
+        let body = |to| -> serde_json::Value {
+            let request = Request::BeginReset { renew: false, to };
+            serde_json::from_slice(&request.wire().body.unwrap()).unwrap()
+        };
+        assert_eq!(body(None), serde_json::json!({"terms_accepted": true, "renew": false}));
+        assert_eq!(body(Some(Which::Second))["to"], "second");
+    }
+
+    #[test]
+    fn what_confirms_an_address_is_asked_for_with_the_session_and_a_reset_without() {
+        let confirm = Request::Matrix(Aim::Confirm { session: secret("s") }).wire();
+        assert_eq!(
+            (confirm.path, confirm.session),
+            ("/admin/reserved-email/confirmation/qr.json", Some(secret("s")))
+        );
+        let reset = Request::Matrix(Aim::Reset).wire();
+        assert_eq!((reset.path, reset.session), ("/reset/challenge/qr.json", None));
     }
 
     #[test]

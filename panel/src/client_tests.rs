@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use super::*;
-use crate::api::Secret;
+use crate::api::{Aim, Secret};
 use std::os::unix::net::UnixListener;
 
 /// Answers one connection with these bytes; `None` says nothing until the other end gives up.
@@ -26,7 +26,7 @@ fn serve(answer: Option<&'static [u8]>) -> (PathBuf, thread::JoinHandle<Vec<u8>>
 
 fn asked(answer: &'static [u8]) -> Result<Answer, Failure> {
     let (path, server) = serve(Some(answer));
-    let answered = ask(&path, &Request::Challenge);
+    let answered = ask(&path, &Request::Challenge(Aim::Reset));
     server.join().unwrap();
     std::fs::remove_file(path).unwrap();
     answered
@@ -85,9 +85,9 @@ fn silence_and_absence_are_told_apart_from_garbage() {
         assert!(matches!(asked(cut), Err(Failure::Unreachable(_))));
     }
     let nowhere = Path::new("/nonexistent/socket");
-    assert!(matches!(ask(nowhere, &Request::Challenge), Err(Failure::Unreachable(_))));
+    assert!(matches!(ask(nowhere, &Request::Challenge(Aim::Reset)), Err(Failure::Unreachable(_))));
     let (path, server) = serve(None);
-    let late = exchange(&path, &Request::Challenge.wire(), Duration::from_millis(50));
+    let late = exchange(&path, &Request::Challenge(Aim::Reset).wire(), Duration::from_millis(50));
     assert_eq!(late.unwrap_err(), Failure::Unreachable("it took too long".to_owned()));
     server.join().unwrap();
     std::fs::remove_file(path).unwrap();

@@ -4,13 +4,15 @@ mailbox are outside."""
 from collections.abc import Callable
 from pathlib import Path
 
-from check import FIRST_EMAIL, Check, decode, new_password
+from check import FIRST_EMAIL, SECOND_EMAIL, Check, decode, new_password
 from client import Api
 from screen import Screen
 from world import Trouble, expect, run
 
 # As a person would choose it: on the label of a recorder.
 DEVICE_CODE = "KEY72LOCK"
+# The second address as the screen shows it to everybody.
+MASKED_SECOND = "n***r@e***e.org"
 
 
 class ScreenCheck(Check):
@@ -34,6 +36,9 @@ class ScreenCheck(Check):
         code = self.ask()
         self.type_code(code)
         self.sign_in_with_new()
+        self.confirm()
+        self.second_email()
+        self.ask_second()
 
     def keep(self, name: str):
         """A picture of what is seen."""
@@ -141,6 +146,96 @@ class ScreenCheck(Check):
         self.keep("qr-sent")
         self.done("the recorder sent the code by itself, and told how far its mail is")
         return code
+
+    def confirm(self):
+        """The reserved email is warned of, and confirmed with a phone."""
+        self.step = "confirming the reserved email on the screen"
+        screen = self.screen
+        # The live view first tells of the reset; the configuration warns at once.
+        screen.click("Menu")
+        screen.click("Configuration")
+        screen.wait("configuration")
+        if screen.control("Confirm it with a code") is None:
+            raise Trouble("the configuration does not warn of the address")
+        self.keep("configuration-unconfirmed")
+        screen.key("escape")
+        screen.wait("live")
+        self.keep("live-unconfirmed")
+        screen.click("Confirm it with a code")
+        screen.wait("confirm-email")
+        self.keep("confirm-email")
+        screen.click("Show the QR code")
+        screen.wait("qr")
+        code = self.code_for(self.see_code("confirm-qr"))
+        screen.click("Type the code")
+        screen.wait("code")
+        screen.type(f"{(int(code) + 1) % 10**8:08}")
+        screen.key("enter")
+        screen.wait_for("a refusal", lambda told: told["notice"] and not told["busy"])
+        self.keep("confirm-wrong")
+        screen.type(code)
+        screen.key("enter")
+        screen.wait("live")
+        self.keep("confirm-done")
+        self.done("the reserved email was confirmed on the screen; zbar read its QR code, a wrong code was refused")
+
+    def second_email(self):
+        """A second address, confirmed by a mail that the recorder asks for."""
+        self.step = "a second reserved email on the screen"
+        screen = self.screen
+        for press, shown in (("Menu", ""), ("Configuration", "configuration"), ("User", "users"), ("admin: Edit", "admin")):
+            screen.click(press)
+            if shown:
+                screen.wait(shown)
+        if screen.control("Confirm it with a code"):
+            raise Trouble("a confirmed address is warned of")
+        screen.type(self.password)
+        screen.click("Reserved email")
+        screen.wait("reserved-email")
+        screen.click("Add a second reserved email")
+        screen.wait("edit-email")
+        screen.type(SECOND_EMAIL)
+        self.keep("edit-second")
+        screen.key("enter")
+        screen.wait("reserved-email")
+        self.keep("reserved-emails")
+        screen.click("Confirm the second one")
+        screen.wait("confirm-email")
+        self.keep("confirm-second")
+        self.email = SECOND_EMAIL
+        screen.key("enter")
+        screen.wait("code")
+        code = self.code_in_mail("")
+        screen.wait_for("a mail that was taken", lambda told: told["mail"] == "accepted")
+        self.keep("confirm-sent")
+        screen.type(code)
+        screen.key("enter")
+        screen.wait("reserved-email")
+        self.keep("reserved-emails-confirmed")
+        if screen.control("Confirm the second one"):
+            raise Trouble("the second address is still to be confirmed")
+        self.done("a second reserved email was set, and confirmed by a mail that the recorder asked for")
+
+    def ask_second(self):
+        """Forgot Password with two addresses: the code goes to the one that was chosen."""
+        self.step = "Forgot Password with two addresses"
+        screen = self.screen
+        for shown in ("admin", "users", "configuration", "live"):
+            screen.key("escape")
+            screen.wait(shown)
+        screen.click("Menu")
+        screen.click("Sign out")
+        screen.wait("sign-in")
+        screen.click("Forgot Password")
+        screen.click("Verify by Reserved Email")
+        screen.wait("choose-email")
+        self.keep("choose-email")
+        screen.click(MASKED_SECOND)
+        screen.wait("disclaimer")
+        screen.click("OK")
+        screen.wait("qr")
+        self.code_for(self.see_code("qr-second"))
+        self.done("of two addresses the one that was chosen got the code")
 
     def see_code(self, name: str) -> str:
         """What a phone reads on the screen."""

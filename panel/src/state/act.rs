@@ -26,26 +26,22 @@ impl State {
                 self.notice = Some(Notice::said(Tone::Success, "signed-out", ""));
                 session.map(|session| Effect::Ask(Request::SignOut { session })).into_iter().collect()
             }
-            Action::ByEmail => {
-                // A live challenge was agreed to before, and is shown again.
-                let pending = self
-                    .device
-                    .as_ref()
-                    .is_some_and(|d| d.pending_doors.iter().any(|door| door == "console"));
-                if pending {
-                    self.ask(Request::BeginReset { renew: false })
-                } else {
-                    self.show(Screen::Disclaimer)
-                }
+            Action::ByEmail if self.device.as_ref().is_some_and(|device| device.masked_emails.len() > 1) => {
+                self.show(Screen::ChooseEmail)
             }
-            Action::Accept => self.ask(Request::BeginReset { renew: false }),
+            Action::ByEmail => self.reset_to(None),
+            Action::SendTo(which) => self.reset_to(Some(which)),
+            Action::Accept => self.ask(Request::BeginReset { renew: false, to: self.to }),
             Action::Renew => self.open(Dialog::Renew),
             Action::ConfirmRenew => {
                 self.dialog = None;
-                self.ask(Request::BeginReset { renew: true })
+                self.renew()
             }
-            Action::Export => self.ask(Request::Picture),
-            Action::SendNow => self.ask(Request::SendChallenge),
+            Action::Export => self.ask(Request::Picture(self.aim())),
+            Action::SendNow => self.ask(Request::SendChallenge(self.aim())),
+            Action::ConfirmEmail(which) => self.begin_to_confirm(which),
+            Action::ConfirmBySending => self.ask_to_confirm(true),
+            Action::ConfirmByQr => self.ask_to_confirm(false),
             Action::Platform => self.with_session(|session| Request::Platform { session }),
             Action::TryPlatform => self.with_session(|session| Request::TryPlatform { session }),
             Action::SavePlatform => self.save_platform(),
@@ -94,6 +90,11 @@ impl State {
             Action::ShowAddCode => self.go(Screen::PlatformQr),
             Action::ToggleShown => self.shown = !self.shown,
             Action::Forgot => self.go(Screen::Ways),
+            Action::EditEmail(which) => {
+                self.editing = which;
+                self.go(Screen::EditEmail);
+            }
+            Action::ConfirmLater => self.later = true,
             Action::ToCode => self.go_with_challenge(Screen::Code),
             Action::Enlarge => self.go_with_challenge(Screen::QrLarge),
             Action::Menu => self.dialog = Some(Dialog::Menu),
@@ -125,13 +126,17 @@ impl State {
             Screen::PlatformQr => self.go(Screen::Platform),
             Screen::Admin => self.go(Screen::Users),
             Screen::ReservedEmail | Screen::ChangePassword => self.go(Screen::Admin),
-            Screen::Disclaimer => self.go(Screen::Ways),
+            Screen::EditEmail => self.go(Screen::ReservedEmail),
+            Screen::ConfirmEmail => self.leave_confirming(),
+            Screen::Qr if self.confirming.is_some() => self.go(Screen::ConfirmEmail),
+            Screen::Disclaimer if self.to.is_some() => self.go(Screen::ChooseEmail),
+            Screen::Disclaimer | Screen::ChooseEmail => self.go(Screen::Ways),
             Screen::QrLarge | Screen::Code => self.go_with_challenge(Screen::Qr),
             _ => self.go(self.home()),
         }
     }
 
-    fn show(&mut self, screen: Screen) -> Vec<Effect> {
+    pub(super) fn show(&mut self, screen: Screen) -> Vec<Effect> {
         self.go(screen);
         Vec::new()
     }
@@ -148,7 +153,7 @@ impl State {
         self.challenge = challenge;
     }
 
-    fn ask(&mut self, request: Request) -> Vec<Effect> {
+    pub(super) fn ask(&mut self, request: Request) -> Vec<Effect> {
         if !self.can_send() {
             return Vec::new();
         }
@@ -162,7 +167,7 @@ impl State {
     }
 
     /// What was typed; if nothing was, that is the fault.
-    fn required(&mut self, field: Field, fault: &'static str) -> Option<Secret> {
+    pub(super) fn required(&mut self, field: Field, fault: &'static str) -> Option<Secret> {
         if self.fields.get(field).is_empty() {
             self.fault = Some((field, fault));
             return None;
@@ -197,7 +202,10 @@ impl State {
             return Vec::new();
         }
         let code = self.secret(Field::Code);
-        self.ask(Request::VerifyCode { code })
+        match (self.confirming, self.session.clone()) {
+            (Some(_), Some(session)) => self.ask(Request::ConfirmEmail { session, code }),
+            _ => self.ask(Request::VerifyCode { code }),
+        }
     }
 
     fn set_password(&mut self) -> Vec<Effect> {
@@ -212,22 +220,7 @@ impl State {
         self.ask(Request::VerifyPassword { password })
     }
 
-    fn save_email(&mut self) -> Vec<Effect> {
-        if self.fields.get(Field::Email).is_empty() {
-            self.fault = Some((Field::Email, "error-email-empty-save"));
-            return Vec::new();
-        }
-        let email = self.fields.get(Field::Email).copy();
-        self.set_email(Some(email))
-    }
-
-    fn set_email(&mut self, email: Option<zeroize::Zeroizing<String>>) -> Vec<Effect> {
-        let Some(current) = self.required(Field::Current, "error-password-empty") else { return Vec::new() };
-        let Some(session) = self.session.clone() else { return Vec::new() };
-        self.ask(Request::SetReservedEmail { session, current, email })
-    }
-
-    fn with_session(&mut self, request: impl FnOnce(Secret) -> Request) -> Vec<Effect> {
+    pub(super) fn with_session(&mut self, request: impl FnOnce(Secret) -> Request) -> Vec<Effect> {
         match self.session.clone() {
             Some(session) => self.ask(request(session)),
             None => Vec::new(),

@@ -4,7 +4,7 @@ use super::{
     Challenged, Effect, Field, Link, Notice, POLL_LOST_MS, POLL_MS, PlatformSeen, Screen, State, Tone,
 };
 use crate::{
-    api::{Answer, Device, Failure, Matrix, Platform, Problem, Request, Session},
+    api::{Answer, Challenge, Device, Failure, Matrix, Platform, Problem, Request, Session},
     text::Edit,
 };
 
@@ -23,8 +23,9 @@ impl State {
         self.poll_ms = self.now_ms + pause_ms;
         // The challenge is looked at again and again; nobody waits for that.
         let looks = match request {
-            Request::Challenge | Request::SentChallenge | Request::SignOut { .. } => true,
             // The first time is what a person asked for.
+            Request::Challenge(_) => self.screen != Screen::ConfirmEmail,
+            Request::SentChallenge(_) | Request::SignOut { .. } => true,
             Request::Platform { .. } => self.screen == Screen::Platform,
             _ => polled,
         };
@@ -34,10 +35,7 @@ impl State {
         }
         match answer {
             Ok(answer) => self.granted(&request, answer),
-            Err(Failure::Refused(problem)) => {
-                self.refused(&request, problem);
-                Vec::new()
-            }
+            Err(Failure::Refused(problem)) => self.refused(&request, problem),
             Err(_) if awaited => {
                 // The notice above every screen says the rest.
                 self.notice = Some(Notice::said(Tone::Warn, "panel-unsure", "panel-unsure-text"));
@@ -65,48 +63,20 @@ impl State {
                 None => Vec::new(),
             },
             (_, Answer::Emails(emails)) => {
-                self.go(Screen::ReservedEmail);
+                if self.screen != Screen::ReservedEmail {
+                    self.go(Screen::ReservedEmail);
+                }
                 self.emails = emails;
                 Vec::new()
             }
-            (Request::SetReservedEmail { email, .. }, _) => {
-                self.go(Screen::Admin);
-                self.fields.wipe(None);
-                let notice = match email {
-                    Some(_) => Notice::said(Tone::Success, "security-saved", "panel-email-saved"),
-                    None => Notice::said(Tone::Success, "security-removed", "security-removed-text"),
-                };
-                self.notice = Some(notice);
-                self.ask_device()
-            }
+            (Request::SetReservedEmail { which, email, .. }, _) => self.email_set(*which, email.is_none()),
+            (Request::ConfirmEmail { .. }, _) => self.confirmed(),
             (Request::ChangePassword { .. }, _) => {
                 self.go(Screen::Users);
                 self.notice = Some(Notice::said(Tone::Success, "change-done", "change-done-text"));
                 Vec::new()
             }
-            (request, Answer::Challenge(challenge)) => {
-                let fresh = matches!(request, Request::BeginReset { .. });
-                if !fresh && !self.shows_challenge() {
-                    return Vec::new();
-                }
-                let same = self.challenge.take().filter(|live| live.challenge.id == challenge.id);
-                let rows = same.map_or_else(Vec::new, |live| live.rows);
-                let needs_rows = rows.is_empty();
-                self.challenge = Some(Challenged { challenge, at_ms: self.now_ms, rows });
-                if fresh {
-                    let challenge = self.challenge.take();
-                    self.go(Screen::Qr);
-                    self.challenge = challenge;
-                    if matches!(request, Request::BeginReset { renew: true }) {
-                        self.notice = Some(Notice::said(Tone::Success, "renewed", "renewed-text"));
-                    }
-                }
-                if needs_rows {
-                    self.busy = true;
-                    return vec![Effect::Ask(Request::Matrix)];
-                }
-                Vec::new()
-            }
+            (request, Answer::Challenge(challenge)) => self.challenged(request, challenge),
             (_, Answer::Mail(mail)) => {
                 self.mail = mail.state.is_some().then_some(mail);
                 Vec::new()
@@ -125,7 +95,8 @@ impl State {
                 let Some(live) = &self.challenge else { return Vec::new() };
                 self.busy = true;
                 let tag: String = live.challenge.tag.chars().filter(char::is_ascii_alphanumeric).collect();
-                vec![Effect::Export { name: format!("reset-{tag}.png"), picture }]
+                let what = if self.confirming.is_some() { "confirm" } else { "reset" };
+                vec![Effect::Export { name: format!("{what}-{tag}.png"), picture }]
             }
             (_, Answer::Grant(grant)) => {
                 self.go(Screen::NewPassword);
@@ -139,6 +110,42 @@ impl State {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Shows a challenge that was asked for, or what is new about the one on the screen.
+    fn challenged(&mut self, request: &Request, challenge: Challenge) -> Vec<Effect> {
+        let begun = matches!(request, Request::BeginReset { .. } | Request::BeginConfirmation { .. });
+        let fresh = begun || self.is_wanted(&challenge);
+        if !fresh && !self.shows_challenge() {
+            return Vec::new();
+        }
+        let same = self.challenge.take().filter(|live| live.challenge.id == challenge.id);
+        let rows = same.map_or_else(Vec::new, |live| live.rows);
+        let needs_rows = rows.is_empty();
+        self.challenge = Some(Challenged { challenge, at_ms: self.now_ms, rows });
+        let sends =
+            begun && self.confirming.as_mut().is_some_and(|confirming| std::mem::take(&mut confirming.sends));
+        if fresh {
+            let challenge = self.challenge.take();
+            // What the recorder sends by itself needs no phone.
+            self.go(if sends { Screen::Code } else { Screen::Qr });
+            self.challenge = challenge;
+            if let Request::BeginReset { renew: true, .. } | Request::BeginConfirmation { renew: true, .. } =
+                request
+            {
+                self.notice = Some(Notice::said(Tone::Success, "renewed", "renewed-text"));
+            }
+        }
+        let mut effects = Vec::new();
+        if needs_rows {
+            self.busy = true;
+            effects.push(Effect::Ask(Request::Matrix(self.aim())));
+        }
+        if sends {
+            self.busy = true;
+            effects.push(Effect::Ask(Request::SendChallenge(self.aim())));
+        }
+        effects
     }
 
     /// Shows platform access, or what is new about it: what was typed meanwhile stays.
@@ -167,7 +174,7 @@ impl State {
         self.platform = Some(PlatformSeen::new(platform, self.now_ms));
     }
 
-    fn ask_device(&mut self) -> Vec<Effect> {
+    pub(super) fn ask_device(&mut self) -> Vec<Effect> {
         self.polling = true;
         vec![Effect::Ask(Request::Device { session: None })]
     }
@@ -202,6 +209,7 @@ impl State {
 
     fn signed_in(&mut self, session: Session, notice: Option<Notice>) -> Vec<Effect> {
         self.session = Some(session.session);
+        self.later = false;
         // The device's life may have changed by this very request.
         if let Some(device) = &mut self.device {
             device.lifecycle = crate::api::Lifecycle::Active;
@@ -211,12 +219,12 @@ impl State {
         self.ask_device()
     }
 
-    fn refused(&mut self, request: &Request, problem: Box<Problem>) {
+    fn refused(&mut self, request: &Request, problem: Box<Problem>) -> Vec<Effect> {
         let field = match (problem.name(), request) {
             ("invalid-field", Request::Activate { .. } | Request::SetReservedEmail { .. }) => {
                 Some(Field::Email)
             }
-            ("invalid-field", Request::VerifyCode { .. }) => Some(Field::Code),
+            ("invalid-field", Request::VerifyCode { .. } | Request::ConfirmEmail { .. }) => Some(Field::Code),
             ("invalid-field", Request::SetPlatform { .. }) => match problem.reason.as_deref() {
                 Some("not-a-verification-code") => Some(Field::DeviceCode),
                 _ => Some(Field::Server),
@@ -234,13 +242,14 @@ impl State {
         };
         if let Some(field) = field {
             self.fault = Some((field, fault));
-            return;
+            return Vec::new();
         }
         // Nobody pressed anything for these: what is refused is asked again a little later.
         let looked =
-            matches!(request, Request::Device { .. } | Request::SignOut { .. } | Request::SentChallenge);
-        if looked || (matches!(request, Request::Challenge) && problem.name() != "no-challenge") {
-            return;
+            matches!(request, Request::Device { .. } | Request::SignOut { .. } | Request::SentChallenge(_));
+        let ended = matches!(problem.name(), "no-challenge" | "not-signed-in");
+        if looked || (matches!(request, Request::Challenge(_)) && !ended) {
+            return Vec::new();
         }
         let notice = Notice::Refused { problem: problem.clone(), at_ms: self.now_ms };
         match (problem.name(), request) {
@@ -257,6 +266,9 @@ impl State {
                 }
                 self.fields.wipe(None);
             }
+            ("no-challenge", request) if self.confirming.is_some() => {
+                return self.confirming_ended(request, problem.reason.as_deref(), notice);
+            }
             ("no-challenge", _) => self.go(Screen::Ways),
             ("grant-over", _) => {
                 self.go(Screen::Ways);
@@ -268,5 +280,20 @@ impl State {
         }
         // Nobody asked for a look at a challenge that is over.
         self.notice = Some(notice);
+        Vec::new()
+    }
+
+    /// There is no code with which an address could be confirmed, or none is needed.
+    fn confirming_ended(&mut self, request: &Request, reason: Option<&str>, notice: Notice) -> Vec<Effect> {
+        let first_look = matches!(request, Request::Challenge(_)) && self.screen == Screen::ConfirmEmail;
+        match reason {
+            // The last one has done its work, or there was none: nothing has ended.
+            Some("never-asked" | "confirmed") if first_look => return Vec::new(),
+            Some("confirmed") => return self.confirmed(),
+            _ => {}
+        }
+        self.go(Screen::ConfirmEmail);
+        self.notice = Some(notice);
+        Vec::new()
     }
 }

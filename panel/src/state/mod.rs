@@ -3,14 +3,15 @@
 
 mod act;
 mod answered;
+mod emails;
 mod parts;
 
 pub use parts::{
-    Action, Challenged, Dialog, Effect, Event, Exported, Field, Fields, Keys, Link, Notice, Page,
+    Action, Challenged, Confirming, Dialog, Effect, Event, Exported, Field, Fields, Keys, Link, Notice, Page,
     PlatformSeen, Power, Preferences, Screen, Tone,
 };
 
-use crate::api::{Device, Email, Lifecycle, Mail, Request, Secret};
+use crate::api::{Device, Email, Lifecycle, Mail, Request, Secret, Which};
 
 /// How often the daemon is asked how things stand.
 const POLL_MS: u64 = 10_000;
@@ -51,8 +52,16 @@ pub struct State {
     pub platform: Option<PlatformSeen>,
     /// Whether Enable platform access is ticked.
     pub platform_on: bool,
-    /// The reserved emails in full, while their screen is shown.
+    /// The reserved emails in full, while their screens are shown.
     pub emails: Vec<Email>,
+    /// The one that is changed.
+    pub editing: Which,
+    /// The one that is being confirmed; without one, a challenge is that of a reset.
+    pub confirming: Option<Confirming>,
+    /// The person does not want to be told now that one is not confirmed.
+    pub later: bool,
+    /// Where the code of a reset goes, if it was chosen.
+    to: Option<Which>,
     /// The on-screen keyboard.
     pub keys: Keys,
     /// What the person chose for this screen.
@@ -89,6 +98,10 @@ impl State {
             platform: None,
             platform_on: false,
             emails: Vec::new(),
+            editing: Which::Primary,
+            confirming: None,
+            later: false,
+            to: None,
             keys: Keys::default(),
             preferences,
             has_power,
@@ -165,9 +178,9 @@ impl State {
             let session = if matches!(self.link, Link::Up) { None } else { self.session.clone() };
             effects.push(Effect::Ask(Request::Device { session }));
             if self.shows_challenge() && !self.busy {
-                effects.push(Effect::Ask(Request::Challenge));
+                effects.push(Effect::Ask(Request::Challenge(self.aim())));
                 if self.mail.as_ref().is_some_and(|mail| mail.state.as_deref() == Some("queued")) {
-                    effects.push(Effect::Ask(Request::SentChallenge));
+                    effects.push(Effect::Ask(Request::SentChallenge(self.aim())));
                 }
             }
             if let (Screen::Platform, false, Some(session)) = (self.screen, self.busy, self.session.clone()) {
@@ -184,8 +197,8 @@ impl State {
             return Vec::new();
         }
         let ended = self.session.take().map(|session| Effect::Ask(Request::SignOut { session }));
-        // The QR code stays: its owner waits for the mail.
-        if !self.shows_challenge() {
+        // The QR code of a reset stays: its owner waits for the mail.
+        if !self.shows_challenge() || self.confirming.is_some() {
             self.go(self.home());
         }
         if ended.is_some() {
@@ -213,20 +226,31 @@ impl State {
     /// Shows another screen. What was typed is wiped, but for the password that the screens of the
     /// account share.
     fn go(&mut self, screen: Screen) {
-        let keeps = |screen| matches!(screen, Screen::Admin | Screen::ReservedEmail | Screen::ChangePassword);
+        let keeps = |screen| {
+            use Screen::{Admin, ChangePassword, EditEmail, ReservedEmail};
+            matches!(screen, Admin | ReservedEmail | EditEmail | ChangePassword)
+        };
         let kept = keeps(self.screen) && keeps(screen);
         self.fields.wipe(if kept { Some(Field::Current) } else { None });
         if !matches!(screen, Screen::NewPassword) {
             self.grant = None;
         }
-        if !matches!(screen, Screen::Qr | Screen::QrLarge | Screen::Code) {
+        let challenges = matches!(screen, Screen::Qr | Screen::QrLarge | Screen::Code);
+        if !challenges {
             self.challenge = None;
             self.mail = None;
+        }
+        if !challenges && screen != Screen::ConfirmEmail {
+            self.confirming = None;
+        }
+        if screen != Screen::Disclaimer {
+            self.to = None;
         }
         if !matches!(screen, Screen::Platform | Screen::PlatformQr) {
             self.platform = None;
         }
-        if screen != Screen::ReservedEmail {
+        // They are shown behind the password: what leads on from there leads back.
+        if self.confirming.is_none() && !matches!(screen, Screen::ReservedEmail | Screen::EditEmail) {
             self.emails.clear();
         }
         if matches!(screen, Screen::Device | Screen::Display)

@@ -1,7 +1,7 @@
 //! The words of the panel's state.
 
 use crate::{
-    api::{Answer, Challenge, Failure, Matrix, Platform, Problem, Request, ToldReset},
+    api::{Answer, Challenge, Failure, Matrix, Platform, Problem, Request, ToldReset, Which},
     text::{Edit, Text},
 };
 
@@ -26,6 +26,10 @@ pub enum Screen {
     Admin,
     /// The settings icon there: Reserved Email.
     ReservedEmail,
+    /// One of the reserved emails, set, changed or removed.
+    EditEmail,
+    /// Before a reserved email is confirmed: what will happen, to which address.
+    ConfirmEmail,
     /// A new password in the place of a known one.
     ChangePassword,
     /// Address and fingerprint of this device.
@@ -38,6 +42,8 @@ pub enum Screen {
     PlatformQr,
     /// Forgot Password: the ways back in.
     Ways,
+    /// Which of two reserved emails gets the code.
+    ChooseEmail,
     /// Legal Disclaimer.
     Disclaimer,
     /// The QR code.
@@ -54,7 +60,7 @@ pub enum Screen {
 
 impl Screen {
     /// Every screen.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Connecting,
         Self::Damaged,
         Self::Activate,
@@ -64,12 +70,15 @@ impl Screen {
         Self::Users,
         Self::Admin,
         Self::ReservedEmail,
+        Self::EditEmail,
+        Self::ConfirmEmail,
         Self::ChangePassword,
         Self::Device,
         Self::Display,
         Self::Platform,
         Self::PlatformQr,
         Self::Ways,
+        Self::ChooseEmail,
         Self::Disclaimer,
         Self::Qr,
         Self::QrLarge,
@@ -90,12 +99,15 @@ impl Screen {
             Self::Users => "users",
             Self::Admin => "admin",
             Self::ReservedEmail => "reserved-email",
+            Self::EditEmail => "edit-email",
+            Self::ConfirmEmail => "confirm-email",
             Self::ChangePassword => "change-password",
             Self::Device => "device",
             Self::Display => "display",
             Self::Platform => "platform",
             Self::PlatformQr => "platform-qr",
             Self::Ways => "ways",
+            Self::ChooseEmail => "choose-email",
             Self::Disclaimer => "disclaimer",
             Self::Qr => "qr",
             Self::QrLarge => "qr-large",
@@ -244,6 +256,17 @@ pub enum Dialog {
     RemoveEmail,
 }
 
+/// A reserved email that is being confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirming {
+    /// Which one.
+    pub which: Which,
+    /// Where that was asked for, and where its end leads back to.
+    pub from: Screen,
+    /// The recorder is to ask for the mail by itself, once there is a code.
+    pub sends: bool,
+}
+
 /// Off, or off and on again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
@@ -351,6 +374,8 @@ pub enum Action {
     SignOut,
     Forgot,
     ByEmail,
+    /// The code of a reset goes there.
+    SendTo(Which),
     Accept,
     ToCode,
     Enlarge,
@@ -366,6 +391,14 @@ pub enum Action {
     Users,
     Admin,
     ReservedEmail,
+    EditEmail(Which),
+    ConfirmEmail(Which),
+    /// The warning about an address that is not confirmed goes until the next sign-in.
+    ConfirmLater,
+    /// A code to confirm it: the recorder asks for its mail.
+    ConfirmBySending,
+    /// A code to confirm it: a phone asks for its mail.
+    ConfirmByQr,
     ChangePassword,
     SaveEmail,
     RemoveEmail,

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
+mod emails;
+
 use super::*;
 use crate::{
-    api::{Answer, Challenge, Failure, Grant, Mail, Matrix, Platform, Problem, Session},
+    api::{Aim, Answer, Challenge, Failure, Grant, Mail, Matrix, Platform, Problem, Session},
     text::Edit,
 };
 use zeroize::Zeroizing;
@@ -17,7 +19,7 @@ fn device(lifecycle: Lifecycle) -> Device {
         model: "Recorder".to_owned(),
         version: "1".to_owned(),
         masked_emails: vec!["o***r@e***e.org".to_owned()],
-        email_confirmed: false,
+        emails_confirmed: vec![false],
         reset_by_email: "offered".to_owned(),
         pending_doors: vec![],
         platform: "off".to_owned(),
@@ -80,6 +82,7 @@ fn challenge() -> Challenge {
     Challenge {
         id: "ab".to_owned(),
         tag: "7K3F".to_owned(),
+        to: Which::Primary,
         masked_emails: vec![],
         valid_s: 100,
         tries_left: 5,
@@ -95,9 +98,9 @@ fn at_the_code(desk: &mut Desk) {
     assert_eq!(desk.state.screen, Screen::Disclaimer);
     let begin = desk.asks(Action::Accept);
     let effects = desk.answer(begin, Ok(Answer::Challenge(challenge())));
-    assert!(matches!(effects[..], [Effect::Ask(Request::Matrix)]));
+    assert!(matches!(effects[..], [Effect::Ask(Request::Matrix(Aim::Reset))]));
     let row = "1".repeat(21);
-    desk.answer(Request::Matrix, Ok(Answer::Matrix(Matrix { rows: vec![row; 21] })));
+    desk.answer(Request::Matrix(Aim::Reset), Ok(Answer::Matrix(Matrix { rows: vec![row; 21] })));
     assert_eq!(desk.state.screen, Screen::Qr);
     desk.press(Action::ToCode);
     assert_eq!(desk.state.screen, Screen::Code);
@@ -185,7 +188,7 @@ fn a_daemon_that_goes_and_comes_back_keeps_the_screen() {
 fn a_challenge_that_ends_at_another_door_is_told_with_its_reason() {
     let mut desk = Desk::new(Lifecycle::Active);
     at_the_code(&mut desk);
-    desk.refused(Request::Challenge, "no-challenge", |problem| {
+    desk.refused(Request::Challenge(Aim::Reset), "no-challenge", |problem| {
         problem.reason = Some("email-changed".to_owned())
     });
     assert_eq!((desk.state.screen, desk.state.challenge.is_some()), (Screen::Ways, false));
@@ -227,17 +230,29 @@ fn the_settings_icon_wants_the_password_and_carries_it_on() {
     assert!(matches!(effects[..], [Effect::Ask(Request::ReservedEmails { .. })]));
     desk.answer(Request::ReservedEmails { session: secret("s") }, Ok(Answer::Emails(vec![])));
     assert_eq!(desk.state.screen, Screen::ReservedEmail);
+    desk.press(Action::EditEmail(Which::Primary));
     desk.type_into(Field::Email, "a@b.example");
-    let Request::SetReservedEmail { current, email, .. } = desk.asks(Action::SaveEmail) else {
+    let Request::SetReservedEmail { current, which, email, .. } = desk.asks(Action::SaveEmail) else {
         unreachable!()
     };
-    assert_eq!((current, email.unwrap().as_str()), (secret("p"), "a@b.example"));
+    assert_eq!(
+        (current, which, email.unwrap().as_str()),
+        (secret("p"), Which::Primary, "a@b.example"),
+        "the password that was typed before"
+    );
     desk.refused(
-        Request::SetReservedEmail { session: secret("s"), current: secret("p"), email: None },
+        Request::SetReservedEmail {
+            session: secret("s"),
+            current: secret("p"),
+            which: Which::Primary,
+            email: None,
+        },
         "invalid-field",
         |problem| problem.reason = Some("address-at-sign".to_owned()),
     );
     assert_eq!(desk.state.fault, Some((Field::Email, "error-email-at")));
+    desk.press(Action::Back);
+    assert_eq!(desk.state.screen, Screen::ReservedEmail);
     desk.press(Action::Back);
     desk.press(Action::Back);
     assert!(desk.state.fields.are_empty());
@@ -268,7 +283,7 @@ fn what_is_no_qr_code_is_garbage() {
     desk.answer(begin, Ok(Answer::Challenge(challenge())));
     for rows in [vec![], vec!["1".to_owned()], vec!["1".repeat(20); 21], vec!["1".repeat(9000); 9000]] {
         desk.state.link = Link::Up;
-        desk.answer(Request::Matrix, Ok(Answer::Matrix(Matrix { rows })));
+        desk.answer(Request::Matrix(Aim::Reset), Ok(Answer::Matrix(Matrix { rows })));
         assert_eq!(desk.state.link, Link::Garbage);
         assert!(desk.state.challenge.as_ref().unwrap().rows.is_empty());
     }
@@ -345,15 +360,15 @@ fn a_code_that_the_recorder_sends_by_itself_is_followed_until_its_mail_is_taken(
     desk.now_ms += POLL_MS;
     let effects = desk.event(Event::Tick);
     assert!(
-        effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge))),
+        effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge(Aim::Reset)))),
         "{effects:?}"
     );
     desk.answer(Request::Device { session: None }, Ok(Answer::Device(device(Lifecycle::Active))));
-    desk.answer(Request::SentChallenge, mail("accepted"));
+    desk.answer(Request::SentChallenge(Aim::Reset), mail("accepted"));
     assert_eq!(desk.state.mail.as_ref().unwrap().state.as_deref(), Some("accepted"));
     desk.now_ms += POLL_MS;
     let effects = desk.event(Event::Tick);
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge))));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge(Aim::Reset)))));
     desk.press(Action::Home);
     assert!(desk.state.mail.is_none(), "it goes with its challenge");
 }

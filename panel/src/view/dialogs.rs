@@ -5,7 +5,10 @@ use super::{
     theme::Type,
     words,
 };
-use crate::state::{Action, Dialog, Power, Tone};
+use crate::{
+    api::Which,
+    state::{Action, Dialog, Power, Tone},
+};
 use egui::{Color32, CornerRadius, Id, Rect, Sense, Stroke, StrokeKind, Ui, vec2};
 use latchkey_look::Icon;
 
@@ -56,8 +59,19 @@ impl Kit<'_> {
                 self.question(ui, &words, Action::ConfirmRenew);
             }
             Dialog::RemoveEmail => {
-                let words = ["remove-ask", "security-removed-text", "security-remove", "keep-email"]
-                    .map(|key| self.say(key));
+                let both = self.state.emails.len() > 1;
+                let words = match self.state.editing {
+                    Which::Primary if both => {
+                        ["remove-ask", "remove-first-text", "security-remove", "keep-email"]
+                    }
+                    Which::Primary => {
+                        ["remove-ask", "security-removed-text", "security-remove", "keep-email"]
+                    }
+                    Which::Second => {
+                        ["second-remove-ask", "second-remove-text", "second-remove", "keep-email"]
+                    }
+                }
+                .map(|key| self.say(key));
                 self.question(ui, &words, Action::ConfirmRemoveEmail);
             }
         }
@@ -83,8 +97,11 @@ impl Kit<'_> {
         self.text(ui, self.say(ask), Type::Heading, self.theme.ink);
         let pending = self.state.device.as_ref().is_some_and(|device| !device.pending_doors.is_empty());
         if pending {
-            let emails =
-                self.state.device.as_ref().map(|device| words::listed(self.words, &device.masked_emails));
+            let emails = self
+                .state
+                .device
+                .as_ref()
+                .map(|device| words::listed(self.words, "and", &device.masked_emails));
             let text =
                 self.words.say_with("power-pending-text", &[("emails", emails.unwrap_or_default().into())]);
             let title = self.say("power-pending");

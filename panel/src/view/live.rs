@@ -53,14 +53,14 @@ impl Kit<'_> {
                 kit.notice(ui, Tone::Warn, &title, &text);
             }
             kit.told(ui);
-            let device = kit.state.device.as_ref().filter(|_| kit.state.notice.is_none());
-            let warn = match device.map(|device| (device.masked_emails.is_empty(), device.email_confirmed)) {
-                Some((true, _)) => Some(("warn-no-email", "warn-no-email-text")),
-                _ => None,
+            let Some(device) = kit.state.device.as_ref().filter(|_| kit.state.notice.is_none()) else {
+                return;
             };
-            if let Some((title, text)) = warn {
-                let (title, text) = (kit.say(title), kit.say(text));
+            if device.masked_emails.is_empty() {
+                let (title, text) = (kit.say("warn-no-email"), kit.say("warn-no-email-text"));
                 kit.notice(ui, Tone::Warn, &title, &text);
+            } else {
+                kit.unconfirmed(ui);
             }
         });
     }

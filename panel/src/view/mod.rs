@@ -3,6 +3,7 @@
 
 mod about;
 mod dialogs;
+mod emails;
 mod icons;
 mod keys;
 mod kit;
@@ -130,6 +131,8 @@ pub struct Session {
     controls: Vec<Control>,
     /// What the picture was drawn for last.
     drawn: Option<(Screen, bool)>,
+    /// Whether the screen has offered a place to begin at.
+    begun: bool,
     drawn_keys: bool,
     drawn_fault: Option<(Field, &'static str)>,
     drawn_notice: Option<Notice>,
@@ -176,6 +179,7 @@ impl Session {
             edits: Vec::with_capacity(64),
             controls: Vec::new(),
             drawn: None,
+            begun: false,
             drawn_keys: false,
             drawn_fault: None,
             drawn_notice: None,
@@ -403,8 +407,11 @@ impl Session {
         if self.drawn_notice != self.state.notice {
             self.drawn_notice.clone_from(&self.state.notice);
         }
-        // The focus is where a person would begin.
-        if is_new {
+        // The focus is where a person would begin; on a screen that first waits for an answer, once it is there.
+        let begins =
+            is_new || (!self.begun && first.is_some() && self.context.memory(|m| m.focused().is_none()));
+        if begins {
+            self.begun = first.is_some();
             self.context.memory_mut(|memory| match first {
                 Some(id) => memory.request_focus(id),
                 None => {
@@ -419,7 +426,7 @@ impl Session {
         shapes::update(&mut self.atlas, &mut self.canvas, &mut output.textures_delta);
         let items = shapes::items(output.shapes, scale, &self.canvas);
         let damage = self.canvas.paint(items, &self.atlas);
-        (events, is_new || moved || faulty || scrolls, damage)
+        (events, begins || moved || faulty || scrolls, damage)
     }
 }
 

@@ -27,10 +27,10 @@ impl Kit<'_> {
             let (title, text) = (self.say(&title), self.say(&text));
             self.notice(ui, Tone::Warn, &title, &text);
         }
-        let emails = words::listed(self.words, &device.masked_emails);
+        let emails = words::listed(self.words, "or", &device.masked_emails);
         let by_email = self.say("way-by-email");
         let pending = device.pending_doors.iter().any(|door| door == "console");
-        let hint = if pending {
+        let hint = if pending && device.masked_emails.len() < 2 {
             self.say("forgot-live")
         } else if offered {
             self.words.say_with("mode-email-hint", &[("emails", emails.into())])
@@ -75,10 +75,11 @@ impl Kit<'_> {
         let two = width >= 640.0;
         // A phone reads it from a distance of ten times its side: the larger the better.
         let room = ui.clip_rect().height() - 2.0 * space(4);
+        let confirms = self.state.confirming.is_some();
         if !two || room > 700.0 {
-            self.title(ui, "forgot-title");
+            self.title(ui, if confirms { "confirm-title" } else { "forgot-title" });
         }
-        if !two || room > 500.0 {
+        if !confirms && (!two || room > 500.0) {
             self.progress(ui, 0);
         }
         self.told(ui);
@@ -151,7 +152,7 @@ impl Kit<'_> {
 
     fn qr_words(&mut self, ui: &mut Ui, live: &Challenged) {
         let challenge = &live.challenge;
-        let emails = words::listed(self.words, &challenge.masked_emails);
+        let emails = words::listed(self.words, "and", &challenge.masked_emails);
         let args = [
             ("tag", challenge.tag.as_str().into()),
             ("host", challenge.cloud_host.as_str().into()),
@@ -161,7 +162,11 @@ impl Kit<'_> {
             ["next-scan", "next-check", "next-mail", "next-code"].map(|key| self.words.say_with(key, &args));
         self.text(ui, self.say("next-title"), Type::Heading, self.theme.ink);
         self.steps(ui, &steps);
-        let (enter, back) = (self.say("to-code"), self.say("back-to-sign-in"));
+        let (leave, back) = match self.state.confirming {
+            Some(_) => (Action::Back, "back"),
+            None => (Action::Home, "back-to-sign-in"),
+        };
+        let (enter, back) = (self.say("to-code"), self.say(back));
         let sends = self.can_send_now();
         self.row(ui, |kit, ui| {
             kit.button(ui, Action::ToCode, Look::Primary, None, &enter, true);
@@ -169,7 +174,7 @@ impl Kit<'_> {
                 let (send, can_send) = (kit.say("send-now"), kit.state.can_send());
                 kit.button(ui, Action::SendNow, Look::Secondary, None, &send, can_send);
             }
-            kit.button(ui, Action::Home, Look::Quiet, None, &back, !kit.state.busy);
+            kit.button(ui, leave, Look::Quiet, None, &back, !kit.state.busy);
         });
         if sends {
             let text = self.say("send-text");
@@ -281,10 +286,16 @@ impl Kit<'_> {
 
     pub(super) fn code(&mut self, ui: &mut Ui) {
         self.title(ui, "code-title");
-        self.progress(ui, 0);
+        let submit = match self.state.confirming {
+            Some(_) => "confirm-submit",
+            None => {
+                self.progress(ui, 0);
+                "code-submit"
+            }
+        };
         self.told(ui);
         let Some(live) = self.state.challenge.as_ref() else { return };
-        let emails = words::listed(self.words, &live.challenge.masked_emails);
+        let emails = words::listed(self.words, "and", &live.challenge.masked_emails);
         let args = [("tag", live.challenge.tag.as_str().into()), ("emails", emails.as_str().into())];
         let lead = self.words.say_with("code-lead", &args);
         self.body(ui, lead);
@@ -294,7 +305,7 @@ impl Kit<'_> {
             let hint = kit.words.say_with("code-tries", &[("count", tries.into())]);
             let look = FieldLook { label: &label, hint: &hint, submit: Action::SendCode, can_show: false };
             kit.field(ui, Field::Code, &look);
-            kit.submit(ui, Action::SendCode, "code-submit", Some("to-qr"));
+            kit.submit(ui, Action::SendCode, submit, Some("to-qr"));
         });
         self.mail_state(ui);
         let left = words::lasting(self.words, self.state.valid_s());

@@ -84,12 +84,15 @@ fn content(ui: &mut Ui, kit: &mut Kit<'_>) {
         Screen::Users => kit.users(ui),
         Screen::Admin => kit.admin(ui),
         Screen::ReservedEmail => kit.reserved_email(ui),
+        Screen::EditEmail => kit.edit_email(ui),
+        Screen::ConfirmEmail => kit.confirm_email(ui),
         Screen::ChangePassword => kit.change_password(ui),
         Screen::Device => kit.device(ui),
         Screen::Display => kit.display(ui),
         Screen::Platform => kit.platform(ui),
         Screen::PlatformQr => kit.platform_qr(ui),
         Screen::Ways => kit.ways(ui),
+        Screen::ChooseEmail => kit.choose_email(ui),
         Screen::Disclaimer => kit.disclaimer(ui),
         Screen::Qr => kit.qr(ui),
         Screen::Code => kit.code(ui),
@@ -230,6 +233,7 @@ impl Kit<'_> {
         ];
         let [users, users_hint, platform, platform_hint, device, device_hint, display, display_hint] =
             words.map(|key| self.say(key));
+        self.unconfirmed_way(ui);
         self.way(ui, Some(Action::Users), Icon::Person, &users, &users_hint);
         let reach = self.state.can_send().then_some(Action::Platform);
         self.way(ui, reach, Icon::Renew, &platform, &platform_hint);
@@ -262,46 +266,6 @@ impl Kit<'_> {
             let can_send = kit.state.can_send();
             kit.way(ui, can_send.then_some(Action::ReservedEmail), Icon::Settings, &email, &email_hint);
             kit.way(ui, Some(Action::ChangePassword), Icon::Key, &change, &change_hint);
-        });
-        self.back(ui, "back");
-    }
-
-    fn reserved_email(&mut self, ui: &mut Ui) {
-        self.crumbs(ui, &["configuration-title", "screen-users", "screen-edit-admin"]);
-        self.title(ui, "email-label");
-        self.told(ui);
-        let lead = self.say("security-lead");
-        self.body(ui, lead);
-        let unconfirmed = self.state.emails.iter().any(|email| !email.confirmed);
-        if unconfirmed && self.state.notice.is_none() {
-            let (title, text) = (self.say("panel-unconfirmed"), self.say("panel-unconfirmed-text"));
-            self.notice(ui, Tone::Warn, &title, &text);
-        }
-        self.card(ui, |kit, ui| {
-            let mut facts = Vec::new();
-            for email in &kit.state.emails {
-                let state = kit.say(if email.confirmed { "email-confirmed" } else { "email-unconfirmed" });
-                facts.push((
-                    kit.say("email-now"),
-                    format!("{} ({state})", email.address.as_str()),
-                    Type::BodyBold,
-                ));
-            }
-            if facts.is_empty() {
-                facts.push((kit.say("email-now"), kit.say("recovery-email-none"), Type::BodyBold));
-            }
-            kit.facts(ui, &facts);
-            kit.plain_field(ui, Field::Email, "email-new", "security-email-hint", Action::SaveEmail);
-            kit.secret_field(ui, Field::Current, "current-password", Action::SaveEmail);
-            let (save, remove) = (kit.say("security-save"), kit.say("security-remove"));
-            let can_send = kit.state.can_send();
-            let some = !kit.state.emails.is_empty();
-            kit.row(ui, |kit, ui| {
-                kit.button(ui, Action::SaveEmail, Look::Primary, None, &save, can_send);
-                if some {
-                    kit.button(ui, Action::RemoveEmail, Look::Quiet, None, &remove, can_send);
-                }
-            });
         });
         self.back(ui, "back");
     }

@@ -73,13 +73,13 @@ fn moment(unix_s: i64) -> String {
     format!("{year}-{:02}-{day:02} {:02}:{:02} UTC", u8::from(month), at.hour(), at.minute())
 }
 
-/// Masked addresses as a person lists them.
-pub(super) fn listed(words: &Catalogue, emails: &[String]) -> String {
+/// Masked addresses as a person lists them, linked by `and` or `or`.
+pub(super) fn listed(words: &Catalogue, link: &str, emails: &[String]) -> String {
     match emails {
         [] => String::new(),
         [one] => one.clone(),
         [first, second, ..] => {
-            words.say_with("and", &[("first", first.as_str().into()), ("second", second.as_str().into())])
+            words.say_with(link, &[("first", first.as_str().into()), ("second", second.as_str().into())])
         }
     }
 }
