@@ -107,7 +107,7 @@ impl Kit<'_> {
         let Some((which, _)) = self.state.unconfirmed().first().copied() else { return };
         let (title, confirm) = (self.say("warn-unconfirmed"), self.say("warn-unconfirmed-link"));
         let reach = self.state.can_send().then_some(Action::ConfirmEmail(which));
-        self.way(ui, reach, Icon::Warn, &confirm, &title);
+        self.way(ui, reach, Icon::Warn, &title, &confirm);
     }
 
     pub(super) fn edit_email(&mut self, ui: &mut Ui) {
