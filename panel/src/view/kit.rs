@@ -54,6 +54,8 @@ pub(super) struct Kit<'k> {
     pub(super) scrolls: bool,
     /// What is told is new, and scrolled to.
     pub(super) follow_notice: bool,
+    /// The screen is shown for the first time since another one was.
+    pub(super) fresh: bool,
     /// What has the focus is scrolled to.
     pub(super) follow_focus: bool,
     focus_visible: bool,
@@ -103,6 +105,7 @@ impl<'k> Kit<'k> {
             follow_fault: false,
             scrolls: false,
             follow_notice: false,
+            fresh: false,
             follow_focus: false,
             focus_visible,
             caret: None,

@@ -386,6 +386,7 @@ impl Session {
         // The keyboard must not hide what it types into.
         let moved = self.drawn_keys != self.state.keys.open;
         let faulty = self.state.fault.is_some() && self.drawn_fault != self.state.fault;
+        kit.fresh = is_new;
         kit.follow_fault = faulty;
         kit.follow_notice = !is_new && self.drawn_notice != self.state.notice;
         kit.follow_focus = is_new || (moved && !kit.follow_notice);

@@ -41,8 +41,12 @@ fn framed(ui: &mut Ui, kit: &mut Kit<'_>, all: Rect) {
     let (body, below) = rest.split_top_bottom_at_y(rest.bottom() - keys);
     let wide = matches!(kit.state.screen, Screen::Qr | Screen::PlatformQr) && body.width() >= 760.0;
     kit.within(ui, body, |kit, ui| {
-        let scroll =
+        let mut scroll =
             ScrollArea::vertical().id_salt(kit.state.screen.name()).auto_shrink(false).animated(false);
+        // Who comes back is told at the top, wherever the screen was left.
+        if kit.fresh && kit.state.dialog.is_none() && kit.state.notice.is_some() {
+            scroll = scroll.vertical_scroll_offset(0.0);
+        }
         let mut drawn_from = 0.0;
         let scrolled = scroll.show(ui, |ui| {
             drawn_from = ui.min_rect().top();
