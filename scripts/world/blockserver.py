@@ -91,19 +91,25 @@ class BlockServer:
                 return
 
     def serve(self, connection: socket.socket):
-        """Requests, in the order in which they come. After the power cut nothing is answered any more."""
-        while True:
-            select.select([connection], [], [])
-            with self.turn:
-                magic, flags, kind, handle, offset, length = struct.unpack(">IHHQQI", receive(connection, 28))
-                if magic != REQUEST_MAGIC or length > REQUEST_BYTES_MAX or kind == DISCONNECT:
-                    raise EOFError
-                content = receive(connection, length) if kind == WRITE else b""
-                try:
-                    error, answer = self.carry_out(kind, flags, offset, length, content)
-                except PowerLost:
-                    continue
-                connection.sendall(struct.pack(">IIQ", SIMPLE_REPLY_MAGIC, error, handle) + answer)
+        """Requests, in the order in which they come. After the power cut nothing is answered any more, and nothing is
+        carried out that the emulator has sent, however late it is read: the power may be back by then."""
+        try:
+            while True:
+                select.select([connection], [], [])
+                with self.turn:
+                    self.serve_one(connection)
+        except PowerLost:
+            while connection.recv(65536):
+                pass
+
+    def serve_one(self, connection: socket.socket):
+        """The next request."""
+        magic, flags, kind, handle, offset, length = struct.unpack(">IHHQQI", receive(connection, 28))
+        if magic != REQUEST_MAGIC or length > REQUEST_BYTES_MAX or kind == DISCONNECT:
+            raise EOFError
+        content = receive(connection, length) if kind == WRITE else b""
+        error, answer = self.carry_out(kind, flags, offset, length, content)
+        connection.sendall(struct.pack(">IIQ", SIMPLE_REPLY_MAGIC, error, handle) + answer)
 
     def carry_out(self, kind: int, flags: int, offset: int, length: int, content: bytes) -> tuple[int, bytes]:
         """One request: an error number, and what was read."""
