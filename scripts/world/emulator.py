@@ -51,7 +51,7 @@ class Emulator:
             stale.unlink(missing_ok=True)
         command = self.machine.command(self.image.kernel, self.image.initramfs, self.image.device_tree)
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            ["setpriv", "--pdeathsig", "KILL", "--", "nice", "-n", str(max(0, -os.nice(0))), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

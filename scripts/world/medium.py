@@ -3,10 +3,18 @@ was counted out beforehand, so that a seed brings the same cut again as far as t
 
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from machine import ERASE_KIB
+
 SECTOR_BYTES = 512
+PAGE_BYTES = 256
+# What UBIFS writes at least.
+UNIT_BYTES = 8
+# Of the requests that QEMU has under way at a time (16), more than can have overtaken another one.
+OVERTAKING_MAX = 64
 # ext4's superblock: two sectors, with a checksum at the end of the second.
 SUPERBLOCK_AT = 1024
 
@@ -139,12 +147,24 @@ class RawFlash(Medium):
     """A NOR flash chip: it has no cache, and what it has done stays. The page program or erase that is under
     way is torn: only a beginning is done, or of the bits that it changes each is old or new."""
 
+    def __init__(self, file: Path, when_lost: Callable[[], None]):
+        super().__init__(file, when_lost)
+        self.programmed: deque[tuple[int, bytes]] = deque(maxlen=OVERTAKING_MAX)
+
+    def power_on(self, dice: random.Random):
+        """Nothing is under way."""
+        super().power_on(dice)
+        self.programmed.clear()
+
     def write(self, offset: int, content: bytes):
         """A page program (bits become 0) or an erase (bits become 1)."""
-        if not self.count():
+        last = self.count()
+        old = bytes(self.durable[offset : offset + len(content)])
+        if len(content) == PAGE_BYTES:
+            self.programmed.append((offset, old))
+        if not last:
             self.durable[offset : offset + len(content)] = content
             return
-        old = self.durable[offset : offset + len(content)]
         match self.fate(self.dice.choice(("lost", "beginning", "bits"))):
             case "beginning":
                 done = self.dice.randrange(len(content))
@@ -153,7 +173,18 @@ class RawFlash(Medium):
                 mask = self.dice.randbytes(len(content))
                 torn = (before & ~bit & 255 | after & bit for before, after, bit in zip(old, content, mask))
                 self.durable[offset : offset + len(content)] = bytes(torn)
+        self.take_back_what_overtook(offset)
         self.lose_power()
+
+    def take_back_what_overtook(self, torn: int):
+        """QEMU's chip is done with a page before its write has left QEMU, and on a busy machine one write overtakes another.
+        A real one programs the pages of a block one after the other, as UBIFS asks for them: behind the torn one, and
+        behind an end that is not programmed yet, there is nothing."""
+        block = ERASE_KIB * 1024
+        for offset, old in sorted(reversed(self.programmed), key=lambda program: program[0]):
+            behind_torn = torn % block > 0 and torn < offset < torn - torn % block + block
+            if behind_torn or (offset % block and self.durable[offset - UNIT_BYTES : offset] == b"\xff" * UNIT_BYTES):
+                self.durable[offset : offset + PAGE_BYTES] = old
 
     def flush(self):
         """There is nothing to flush."""

@@ -118,6 +118,10 @@ problem-timed-out = The recorder stopped working on it, to stay ready for others
 problem-platform-offline-title = Not connected to the recovery service
 problem-platform-offline = The code was not sent. Nothing was lost: the QR code works without this connection, and the recorder tries to connect again by itself.
 problem-platform-refused-title = The recovery service did not take it
-problem-platform-refused = It refused to send this code ({ $reason }). Nothing was lost: the QR code stays as it is. Wait, or scan it with a phone, whose page says why.
+problem-platform-refused = { $reason ->
+    [resend-too-early] A mail is sent again a minute after the first one at the earliest. Nothing was lost: try again in a moment.
+    [resend-used] The mail of one QR code is sent again once, and that was done. Ask for a new QR code, and see that the reserved mailbox takes mail.
+   *[other] It refused to send this code ({ $reason }). Nothing was lost: the QR code stays as it is. Wait, or scan it with a phone, whose page says why.
+}
 problem-not-enrolled-title = Not registered with that service
 problem-not-enrolled = The service gave this recorder no identity ({ $reason }). Nothing was changed: what the recorder had still counts. Check address and claim code, or ask for a new code.
