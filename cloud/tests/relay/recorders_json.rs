@@ -169,6 +169,9 @@ async fn a_recorder_is_handed_over_with_tokens() {
     assert_eq!(json(&cloud, "GET", at, bens, "").await.status, 200);
     assert_eq!(json(&cloud, "POST", &reply, bens, accept).await.problem(), problem(410, "offer-over"));
 
+    // The code, and that the offer was accepted.
+    mail(&cloud, "anna@home.example", 2).await;
+
     // The other one is offered, and taken back.
     forget_mails(&cloud);
     let asked = json(&cloud, "POST", &second, annas, &wish("ben@home.example", CODE_ON_LABEL)).await.json();
