@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -76,10 +77,12 @@ fn a_wrong_command_line_is_exit_code_2() {
 fn it_does_not_run_where_a_reset_would_outlive_a_reboot_or_others_could_write() {
     let folder = Folder::new("/dev/shm", "places");
     let disk = Folder::new(env!("CARGO_TARGET_TMPDIR"), "places");
+    // Its own port: a recorder that runs on this machine has the board's.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = |runtime: &Path| {
         let state = folder.0.join("state");
         folder.settings(&format!(
-            "[device]\nserial = \"LK-1\"\n[paths]\nstate = {state:?}\nruntime = {runtime:?}\n"
+            "[device]\nserial = \"LK-1\"\n[lan]\nhttps_port = {port}\nhttp_port = 0\n[paths]\nstate = {state:?}\nruntime = {runtime:?}\n"
         ))
     };
     let output = latchkeyd(&["run"], &settings(&disk.0.join("run")));

@@ -118,10 +118,11 @@ impl State {
 
     fn back(&mut self) {
         match self.screen {
-            Screen::Device | Screen::Display if self.before == Screen::Configuration => {
-                self.go(Screen::Configuration)
-            }
-            Screen::Device | Screen::Display if self.before == Screen::Ways => self.go(Screen::Ways),
+            Screen::Device | Screen::Display => match self.before {
+                place @ (Screen::Configuration | Screen::Ways) => self.go(place),
+                place @ (Screen::Qr | Screen::Code) => self.go_with_challenge(place),
+                _ => self.go(self.home()),
+            },
             Screen::Users | Screen::Platform => self.go(Screen::Configuration),
             Screen::PlatformQr => self.go(Screen::Platform),
             Screen::Admin => self.go(Screen::Users),

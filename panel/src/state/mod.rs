@@ -235,7 +235,9 @@ impl State {
         if !matches!(screen, Screen::NewPassword) {
             self.grant = None;
         }
-        let challenges = matches!(screen, Screen::Qr | Screen::QrLarge | Screen::Code);
+        // Whoever looks aside comes back to the same QR code.
+        let aside = |screen| matches!(screen, Screen::Device | Screen::Display);
+        let challenges = aside(screen) || matches!(screen, Screen::Qr | Screen::QrLarge | Screen::Code);
         if !challenges {
             self.challenge = None;
             self.mail = None;
@@ -253,9 +255,7 @@ impl State {
         if self.confirming.is_none() && !matches!(screen, Screen::ReservedEmail | Screen::EditEmail) {
             self.emails.clear();
         }
-        if matches!(screen, Screen::Device | Screen::Display)
-            && !matches!(self.screen, Screen::Device | Screen::Display)
-        {
+        if aside(screen) && !aside(self.screen) {
             self.before = self.screen;
         }
         self.screen = screen;

@@ -185,6 +185,23 @@ fn a_daemon_that_goes_and_comes_back_keeps_the_screen() {
 }
 
 #[test]
+fn who_looks_aside_comes_back_to_the_same_code() {
+    let mut desk = Desk::new(Lifecycle::Active);
+    at_the_code(&mut desk);
+    desk.press(Action::Back);
+    for aside in [Action::Display, Action::Device] {
+        desk.press(aside);
+        assert!(!desk.state.shows_challenge());
+        desk.press(Action::Back);
+        assert_eq!((desk.state.screen, desk.state.challenge.is_some()), (Screen::Qr, true));
+    }
+    desk.press(Action::Home);
+    desk.press(Action::Display);
+    desk.press(Action::Back);
+    assert_eq!((desk.state.screen, desk.state.challenge.is_some()), (Screen::SignIn, false));
+}
+
+#[test]
 fn a_challenge_that_ends_at_another_door_is_told_with_its_reason() {
     let mut desk = Desk::new(Lifecycle::Active);
     at_the_code(&mut desk);

@@ -58,6 +58,8 @@ pub(super) struct Kit<'k> {
     pub(super) fresh: bool,
     /// What has the focus is scrolled to.
     pub(super) follow_focus: bool,
+    /// It is not scrolled to.
+    pub(super) stays: bool,
     focus_visible: bool,
     /// Where the caret is, and its colour.
     pub(super) caret: Option<(Rect, Color32)>,
@@ -107,6 +109,7 @@ impl<'k> Kit<'k> {
             follow_notice: false,
             fresh: false,
             follow_focus: false,
+            stays: false,
             focus_visible,
             caret: None,
             covered: false,
@@ -195,7 +198,8 @@ impl<'k> Kit<'k> {
             focused: response.has_focus(),
             role,
         });
-        if response.gained_focus() || (self.follow_focus && response.has_focus()) {
+        let follows = response.gained_focus() || (self.follow_focus && response.has_focus());
+        if follows && !self.stays {
             ui.scroll_to_rect(rect.expand(space(3)), None);
             self.scrolls = true;
         }

@@ -133,6 +133,8 @@ pub struct Session {
     drawn: Option<(Screen, bool)>,
     /// Whether the screen has offered a place to begin at.
     begun: bool,
+    /// The last drawing put the focus where the screen begins.
+    placed: bool,
     drawn_keys: bool,
     drawn_fault: Option<(Field, &'static str)>,
     drawn_notice: Option<Notice>,
@@ -180,6 +182,7 @@ impl Session {
             controls: Vec::new(),
             drawn: None,
             begun: false,
+            placed: false,
             drawn_keys: false,
             drawn_fault: None,
             drawn_notice: None,
@@ -390,6 +393,8 @@ impl Session {
         kit.follow_fault = faulty;
         kit.follow_notice = !is_new && self.drawn_notice != self.state.notice;
         kit.follow_focus = is_new || (moved && !kit.follow_notice);
+        // A QR code is to be seen whole: where its screen begins is not scrolled to.
+        kit.stays = matches!(self.state.screen, Screen::Qr | Screen::PlatformQr) && (is_new || self.placed);
         let mut output = self.context.clone().run(raw, |context| {
             kit.begin();
             screens::show(context, &mut kit);
@@ -422,6 +427,7 @@ impl Session {
                 }
             });
         }
+        self.placed = begins;
         self.edits.fill(Edit::Insert(' '));
         self.edits.clear();
         shapes::update(&mut self.atlas, &mut self.canvas, &mut output.textures_delta);

@@ -113,7 +113,7 @@ impl Kit<'_> {
         let two = width >= 640.0;
         self.title(ui, "platform-add");
         let room = ui.clip_rect().height() - 130.0;
-        let side = if two { (width * 0.43).min(room.max(240.0)).min(420.0) } else { width.min(420.0) };
+        let side = if two { width * 0.43 } else { width }.min(room.max(240.0)).min(420.0);
         let serial = self.state.device.as_ref().map(|device| device.serial.clone()).unwrap_or_default();
         let code = seen.platform.verification_code.as_ref().map(|code| code.0.to_string());
         let facts = [

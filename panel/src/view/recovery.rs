@@ -76,18 +76,19 @@ impl Kit<'_> {
         // A phone reads it from a distance of ten times its side: the larger the better.
         let room = ui.clip_rect().height() - 2.0 * space(4);
         let confirms = self.state.confirming.is_some();
-        if !two || room > 700.0 {
+        // On a small screen nothing stands above the code.
+        let tall = room > 500.0;
+        if if two { room > 700.0 } else { tall } {
             self.title(ui, if confirms { "confirm-title" } else { "forgot-title" });
         }
-        if !confirms && (!two || room > 500.0) {
+        if !confirms && tall {
             self.progress(ui, 0);
         }
         self.told(ui);
         if two {
             // With its buttons below it, and what stands above.
             let taken = if room > 700.0 { 210.0 } else { 150.0 };
-            let side =
-                (width * 0.43).min(if room > 500.0 { room - taken } else { room.max(300.0) }).min(520.0);
+            let side = (width * 0.43).min(if tall { room - taken } else { room.max(300.0) }).min(520.0);
             let top = ui.cursor().min;
             let left = Rect::from_min_size(top, vec2(side, 0.0));
             let right = Rect::from_min_size(
@@ -105,7 +106,7 @@ impl Kit<'_> {
             let height = beside.min_rect().height().max(below.min_rect().height());
             ui.allocate_exact_size(vec2(width, height), Sense::hover());
         } else {
-            self.code_picture(ui, &live.rows, width.min(420.0));
+            self.code_picture(ui, &live.rows, width.min(420.0).min(room.max(240.0)));
             self.qr_buttons(ui, false);
             self.qr_words(ui, live);
         }

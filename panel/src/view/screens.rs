@@ -39,12 +39,13 @@ fn framed(ui: &mut Ui, kit: &mut Kit<'_>, all: Rect) {
     kit.header(ui, top);
     let keys = kit.keyboard_height().min(rest.height() - TOUCH);
     let (body, below) = rest.split_top_bottom_at_y(rest.bottom() - keys);
-    let wide = matches!(kit.state.screen, Screen::Qr | Screen::PlatformQr) && body.width() >= 760.0;
+    let code = matches!(kit.state.screen, Screen::Qr | Screen::PlatformQr);
+    let wide = code && body.width() >= 760.0;
     kit.within(ui, body, |kit, ui| {
         let mut scroll =
             ScrollArea::vertical().id_salt(kit.state.screen.name()).auto_shrink(false).animated(false);
-        // Who comes back is told at the top, wherever the screen was left.
-        if kit.fresh && kit.state.dialog.is_none() && kit.state.notice.is_some() {
+        // Who comes back is told at the top, and sees a QR code whole, wherever the screen was left.
+        if kit.fresh && kit.state.dialog.is_none() && (code || kit.state.notice.is_some()) {
             scroll = scroll.vertical_scroll_offset(0.0);
         }
         let mut drawn_from = 0.0;
