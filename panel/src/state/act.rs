@@ -121,6 +121,7 @@ impl State {
             Screen::Device | Screen::Display => match self.before {
                 place @ (Screen::Configuration | Screen::Ways) => self.go(place),
                 place @ (Screen::Qr | Screen::Code) => self.go_with_challenge(place),
+                Screen::NewPassword if self.grant.is_some() => self.go(Screen::NewPassword),
                 _ => self.go(self.home()),
             },
             Screen::Users | Screen::Platform => self.go(Screen::Configuration),

@@ -232,11 +232,11 @@ impl State {
         };
         let kept = keeps(self.screen) && keeps(screen);
         self.fields.wipe(if kept { Some(Field::Current) } else { None });
-        if !matches!(screen, Screen::NewPassword) {
+        // Whoever looks aside comes back to the same code, and may still set the new password.
+        let aside = |screen| matches!(screen, Screen::Device | Screen::Display);
+        if !aside(screen) && screen != Screen::NewPassword {
             self.grant = None;
         }
-        // Whoever looks aside comes back to the same QR code.
-        let aside = |screen| matches!(screen, Screen::Device | Screen::Display);
         let challenges = aside(screen) || matches!(screen, Screen::Qr | Screen::QrLarge | Screen::Code);
         if !challenges {
             self.challenge = None;

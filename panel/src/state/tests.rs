@@ -195,10 +195,18 @@ fn who_looks_aside_comes_back_to_the_same_code() {
         desk.press(Action::Back);
         assert_eq!((desk.state.screen, desk.state.challenge.is_some()), (Screen::Qr, true));
     }
+    desk.press(Action::ToCode);
+    desk.type_into(Field::Code, "87654321");
+    let verify = desk.asks(Action::SendCode);
+    desk.answer(verify, Ok(Answer::Grant(Grant { grant: secret("g"), valid_s: 600 })));
+    desk.press(Action::Display);
+    desk.press(Action::Back);
+    assert_eq!((desk.state.screen, desk.state.grant_s()), (Screen::NewPassword, 600));
     desk.press(Action::Home);
     desk.press(Action::Display);
     desk.press(Action::Back);
     assert_eq!((desk.state.screen, desk.state.challenge.is_some()), (Screen::SignIn, false));
+    assert_eq!(desk.state.grant_s(), 0);
 }
 
 #[test]
