@@ -97,8 +97,7 @@ impl Accounts {
         let now_s = self.clock.now_s();
         let riddle = Riddle::open(&self.secrets, token, now_s).ok_or(Fault::Riddle)?;
         let once = self.one_of("riddle", token.as_bytes(), 1, riddle::VALIDITY_S * 2);
-        let each = self.one_of("codes", &network(ip).to_be_bytes(), CODES_PER_REQUESTER, 3600);
-        match self.store.spend(vec![once, each], now_s).await? {
+        match self.store.spend(vec![once, self.code_from(ip)], now_s).await? {
             Some((Limit::Once, _)) => return Err(Fault::Riddle),
             Some((_, retry_after_s)) => return Err(Fault::Limited { retry_after_s }),
             None => {}
@@ -129,6 +128,7 @@ impl Accounts {
     ) -> Result<CodeId, Fault> {
         let email = Address::parse(email.trim()).map_err(|_| Fault::Email)?;
         self.solve(ip, token, answer).await?;
+        self.spend(vec![self.code_for(ip, Purpose::SignUp, email.as_str())]).await?;
         let known = self.store.account(By::Email(self.secrets.address(&email))).await?;
         let about = known.map(|account| account.name);
         self.issue(CodeId(draw()), Order { known: about, ..Order::new(Purpose::SignUp) }, &email).await
@@ -142,6 +142,7 @@ impl Accounts {
         (token, answer): (&str, &str),
     ) -> Result<CodeId, Fault> {
         self.solve(ip, token, answer).await?;
+        self.spend(vec![self.code_for(ip, Purpose::Forgot, who)]).await?;
         let id = CodeId(draw());
         match self.find(who).await? {
             Some(account) => {
@@ -163,6 +164,8 @@ impl Accounts {
     ) -> Result<CodeId, Fault> {
         let email = Address::parse(email.trim()).map_err(|_| Fault::Email)?;
         self.confirm(ip, account, password).await?;
+        let both = vec![self.code_from(ip), self.code_for(ip, Purpose::NewEmail, email.as_str())];
+        self.spend(both).await?;
         let known = self.store.account(By::Email(self.secrets.address(&email))).await?;
         let about = known.map(|other| other.name);
         let order = Order { account: Some(account.id), known: about, ..Order::new(Purpose::NewEmail) };

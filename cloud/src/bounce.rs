@@ -63,8 +63,8 @@ fn token(bytes: &[u8]) -> Option<MailToken> {
     })
 }
 
-/// Reads what is new in the Maildir, marks the mails, moves the files to `cur`. Gives how many
-/// mails were marked.
+/// Reads what is new in the Maildir, marks the mails, and removes the reports: they name the address, and
+/// often bring the mail back with its code. Gives how many mails were marked.
 pub async fn look(folder: &Path, relay: &Relay) -> io::Result<usize> {
     let new = folder.join("new");
     let names = {
@@ -77,7 +77,7 @@ pub async fn look(folder: &Path, relay: &Relay) -> io::Result<usize> {
     };
     let mut marked = 0;
     for name in names {
-        let path = new.join(&name);
+        let path = new.join(name);
         let read_it = {
             let path = path.clone();
             move || -> io::Result<Option<Report>> {
@@ -105,10 +105,10 @@ pub async fn look(folder: &Path, relay: &Relay) -> io::Result<usize> {
                 Err(error) => return Err(io::Error::other(error)), // the file stays for the next look
             }
         }
-        let mut seen = name;
-        seen.push(":2,S");
-        tokio::fs::create_dir_all(folder.join("cur")).await?;
-        tokio::fs::rename(&path, folder.join("cur").join(seen)).await?;
+        match tokio::fs::remove_file(&path).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {} // another node may have been faster
+        }
     }
     Ok(marked)
 }

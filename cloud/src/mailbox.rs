@@ -18,13 +18,13 @@ use crate::{
     worker::chain,
 };
 use folder::Folder;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use imap::{Fetcher, ImapError};
 use letter::{Found, Nothing};
 use prometheus_client::metrics::{counter::Counter, family::Family};
 use reader::ReadError;
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     ffi::OsString,
     fs::File,
     io,
@@ -41,6 +41,8 @@ use tokio::{
 const READERS: usize = 2;
 /// How often the folder is looked at: somebody waits for the code.
 const LOOK: Duration = Duration::from_millis(250);
+/// How often what is kept aside is looked through.
+const THIN_OUT_EVERY_S: i64 = 3600;
 
 /// What became of a mail, by the name under which it is counted and kept aside.
 pub type Reason = &'static str;
@@ -81,51 +83,67 @@ impl Mailbox {
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut schedule = interval(LOOK);
         schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut waiting = VecDeque::new();
+        let mut in_hand = HashSet::new();
+        let mut reads = FuturesUnordered::new();
+        let mut thin_out_at_s = i64::MIN;
         while !*stop.borrow() {
-            if let Err(error) = self.look(&stop).await {
-                tracing::warn!(error = %chain(&*error), "the recovery mailbox cannot be read now");
+            while reads.len() < READERS {
+                let Some(name) = waiting.pop_front() else { break };
+                in_hand.insert(OsString::clone(&name));
+                reads.push(async { (self.one(&name).await, name) });
             }
             tokio::select! {
-                _ = schedule.tick() => {}
+                Some((read, name)) = reads.next() => {
+                    in_hand.remove(&name);
+                    if let Err(error) = read {
+                        tracing::warn!(error = %chain(&*error), "the recovery mailbox cannot be read now");
+                        // It is the machine or the store: nothing more before the next look.
+                        waiting.clear();
+                    }
+                }
+                _ = schedule.tick() => {
+                    let now_s = self.relay.clock.now_s();
+                    if now_s >= thin_out_at_s {
+                        thin_out_at_s = now_s + THIN_OUT_EVERY_S;
+                        if let Err(error) = self.folder.thin_out(now_s).await {
+                            tracing::warn!(%error, "mails that are kept aside cannot be thinned out");
+                        }
+                    }
+                    waiting = self.readable(&in_hand).await;
+                }
                 _ = stop.changed() => {}
             }
         }
+        while reads.next().await.is_some() {}
     }
 
-    /// Reads what is new. An error is of the machine or the store, never of a mail.
-    async fn look(
-        &self,
-        stop: &watch::Receiver<bool>,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let names = self.readable(self.folder.names().await?);
-        let names = names.into_iter().take_while(|_| !*stop.borrow());
-        let mut reads = futures_util::stream::iter(names).map(|name| self.one(name)).buffered(READERS);
-        let mut failed = None;
-        while let Some(read) = reads.next().await {
-            failed = failed.or(read.err());
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn readable(&self, mut names: Vec<OsString>) -> Vec<OsString> {
+    /// What is new and in nobody's hand.
+    async fn readable(&self, in_hand: &HashSet<OsString>) -> VecDeque<OsString> {
+        let names = match self.folder.names().await {
+            Ok(names) => names,
+            Err(error) => {
+                tracing::warn!(%error, "the recovery mailbox cannot be read now");
+                return VecDeque::new();
+            }
+        };
         let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         stuck.retain(|name| names.contains(name));
-        names.retain(|name| !stuck.contains(name));
-        names
+        names.into_iter().filter(|name| !stuck.contains(name) && !in_hand.contains(name)).collect()
     }
 
     /// Reads one mail and puts it away.
-    async fn one(&self, name: OsString) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let reason = self.read(&name).await?;
+    async fn one(&self, name: &OsString) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let reason = self.read(name).await?;
         Metrics::count(&self.counts, reason);
         tracing::info!(reason, "a mail to the recovery mailbox was read");
         let away = match reason {
-            RELAYED => self.folder.remove(&name).await,
-            _ => self.folder.put_aside(&name, reason, self.relay.clock.now_s()).await,
+            RELAYED => self.folder.remove(name).await,
+            _ => self.folder.put_aside(name, reason).await,
         };
         if let Err(error) = away {
             tracing::error!(%error, "a mail that was read stays in the recovery mailbox");
-            self.stuck.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+            self.stuck.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
         }
         Ok(())
     }

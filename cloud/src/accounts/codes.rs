@@ -1,17 +1,19 @@
 //! The codes that are mailed to prove an address: issued, mailed again, tried.
 
 use super::{
-    Accounts, DAY_S, Fault,
+    Accounts, CODES_PER_REQUESTER, DAY_S, Fault,
     post::{Kind, Letter, Transfer},
 };
 use crate::{
     clock::draw,
+    limits::network,
     store::{
-        AccountId, CodeId,
+        AccountId, CodeId, Use,
         accounts::{By, Code, Post, Purpose, Tried},
     },
 };
 use latchkey_protocol::Address;
+use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// A mailed code holds this long.
@@ -22,8 +24,11 @@ pub const RESEND_AFTER_S: i64 = 60;
 const TRIES: u32 = 5;
 /// Digits of a code that opens an account which is there: as many as a recorder's.
 const DIGITS_LONG: u32 = 8;
-/// Codes a day to one address, for one purpose.
-const CODES_PER_ADDRESS: u32 = 6;
+/// Codes a day that one network can ask for with one address or name: a stranger elsewhere does not use up
+/// its owner's.
+const CODES_EACH: u32 = 6;
+/// Codes a day to one address, for one purpose, whoever asks.
+const CODES_PER_ADDRESS: u32 = 30;
 
 /// A code that is waited for, as its page shows it.
 #[derive(Debug, Clone)]
@@ -61,16 +66,15 @@ impl Order {
 
 impl Accounts {
     /// Mails a code again: a new one, and the one before is void.
-    pub async fn resend(&self, id: CodeId) -> Result<(), Fault> {
+    pub async fn resend(&self, ip: IpAddr, id: CodeId) -> Result<(), Fault> {
         let now_s = self.clock.now_s();
         let code = self.store.code(id, now_s).await?.ok_or(Fault::CodeOver)?;
         let wait_s = code.sent_at_s + RESEND_AFTER_S - now_s;
         if wait_s > 0 {
             return Err(Fault::Limited { retry_after_s: wait_s });
         }
+        self.spend(vec![self.code_from(ip)]).await?;
         let Some(sealed) = self.secrets.open("email", &code.email) else {
-            let use_ = self.one_of("forgot", &code.email_key, CODES_PER_ADDRESS, DAY_S);
-            self.spend(vec![use_]).await?;
             let again =
                 Code { sent_at_s: now_s, tries_left: TRIES, expires_at_s: now_s + CODE_VALIDITY_S, ..code };
             return Ok(self.store.issue(again, None).await?);
@@ -110,16 +114,37 @@ impl Accounts {
         Transfer::open(&self.secrets, code.about.as_deref()?)
     }
 
+    /// A code that a network asks for.
+    pub(crate) fn code_from(&self, ip: IpAddr) -> Use {
+        self.one_of("codes", &network(ip).to_be_bytes(), CODES_PER_REQUESTER, 3600)
+    }
+
+    /// A code that a network asks for with an address or a name: as it was typed, so that the limit does not
+    /// tell whose they are.
+    pub(super) fn code_for(&self, ip: IpAddr, purpose: Purpose, who: &str) -> Use {
+        let network = network(ip).to_be_bytes();
+        let both = [&network, who.trim().to_ascii_lowercase().as_bytes()].concat();
+        self.one_of(Self::counted_as(purpose), &both, CODES_EACH, DAY_S)
+    }
+
+    fn counted_as(purpose: Purpose) -> &'static str {
+        match purpose {
+            Purpose::Forgot => "forgot",
+            Purpose::SignUp | Purpose::NewEmail => "prove",
+            Purpose::Transfer => "transfer",
+        }
+    }
+
     /// Keeps a code and queues its mail.
     pub(crate) async fn issue(&self, id: CodeId, order: Order, email: &Address) -> Result<CodeId, Fault> {
         let Order { purpose, account, known, transfer } = order;
         let email_key = self.secrets.address(email);
-        let what = match purpose {
-            Purpose::Forgot => "forgot",
-            Purpose::SignUp | Purpose::NewEmail => "prove",
-            Purpose::Transfer => "transfer",
+        let to = self.one_of(Self::counted_as(purpose), &email_key, CODES_PER_ADDRESS, DAY_S);
+        let mails = match self.spend(vec![to]).await {
+            // Said to whoever asks, it would tell that there is such an account, and its address.
+            Err(Fault::Limited { .. }) if purpose == Purpose::Forgot => false,
+            spent => spent.map(|()| true)?,
         };
-        self.spend(vec![self.one_of(what, &email_key, CODES_PER_ADDRESS, DAY_S)]).await?;
         let now_s = self.clock.now_s();
         let digits = self.digits(purpose);
         let number = u64::from_be_bytes(draw()) % 10_u64.pow(digits);
@@ -153,15 +178,14 @@ impl Accounts {
             about: transfer.map(|transfer| transfer.seal(&self.secrets)),
         };
         let post = Post { sealed: letter.seal(&self.secrets), expires_at_s };
-        self.store.issue(code, Some(post)).await?;
+        self.store.issue(code, mails.then_some(post)).await?;
         self.ring();
         Ok(id)
     }
 
-    /// The same for an account that is not there: as much is counted and kept, and no mail goes anywhere.
+    /// The same for an account that is not there: as much is kept, and no mail goes anywhere.
     pub(super) async fn issue_to_nobody(&self, id: CodeId, who: &str) -> Result<CodeId, Fault> {
         let email_key = self.secrets.hash(&[b"nobody", who.trim().to_ascii_lowercase().as_bytes()]);
-        self.spend(vec![self.one_of("forgot", &email_key, CODES_PER_ADDRESS, DAY_S)]).await?;
         let now_s = self.clock.now_s();
         let code = Code {
             id,

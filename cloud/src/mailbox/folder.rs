@@ -67,20 +67,22 @@ impl Folder {
         tokio::fs::remove_file(self.0.join("new").join(name)).await
     }
 
-    /// Moves a mail to `aside/REASON`, and removes what has been there for too long or is too much.
-    pub(super) async fn put_aside(&self, name: &OsStr, reason: Reason, now_s: i64) -> io::Result<()> {
-        let (mail, aside) = (self.0.join("new").join(name), self.0.join("aside"));
-        let to = aside.join(reason);
+    /// Moves a mail to `aside/REASON`.
+    pub(super) async fn put_aside(&self, name: &OsStr, reason: Reason) -> io::Result<()> {
+        let mail = self.0.join("new").join(name);
+        let to = self.0.join("aside").join(reason);
         let name = name.to_owned();
         blocking(move || {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&to)?;
-            fs::rename(mail, to.join(name))?;
-            if let Err(error) = thin_out(&aside, now_s) {
-                tracing::warn!(%error, "mails that are kept aside cannot be thinned out");
-            }
-            Ok(())
+            fs::rename(mail, to.join(name))
         })
         .await
+    }
+
+    /// Removes what has been aside for too long, or is too much.
+    pub(super) async fn thin_out(&self, now_s: i64) -> io::Result<()> {
+        let aside = self.0.join("aside");
+        blocking(move || if aside.exists() { thin_out(&aside, now_s) } else { Ok(()) }).await
     }
 }
 

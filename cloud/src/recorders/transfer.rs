@@ -4,12 +4,11 @@
 use super::{AT_MOST, Fault, Recorders, label};
 use crate::{
     accounts::{
-        CODES_PER_REQUESTER, DAY_S,
+        DAY_S,
         codes::Order,
         post::{Kind, Letter, Transfer},
     },
     clock::draw,
-    limits::network,
     store::{
         CodeId, OfferId, RecorderId,
         accounts::{Account, Purpose},
@@ -46,8 +45,7 @@ impl Recorders {
         if found.handle != recorder.handle || found.adding != typed {
             return Err(Fault::NotFound);
         }
-        let network = network(ip).to_be_bytes();
-        self.accounts.spend(vec![self.accounts.one_of("codes", &network, CODES_PER_REQUESTER, 3600)]).await?;
+        self.accounts.spend(vec![self.accounts.code_from(ip)]).await?;
         let transfer = Transfer {
             recorder: id.to_string(),
             label: label(&recorder.name, &recorder.serial),

@@ -444,7 +444,7 @@ pub(super) async fn resend(
         Ok(id) => id,
         Err(stop) => return problem(&web, &web.problem(&stop)),
     };
-    let stop = match web.accounts.resend(id).await {
+    let stop = match web.accounts.resend(requester.0, id).await {
         Ok(()) => return see(&format!("/account/code/{id}")),
         Err(Fault::Limited { retry_after_s }) => Stop::TooMany { retry_after_s },
         Err(Fault::Store(error)) => Stop::Refusal(error.into()),

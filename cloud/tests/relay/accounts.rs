@@ -1,7 +1,8 @@
 //! Accounts, over real sockets with a real database; the codes come out of real mails.
 
 use crate::{mailbox::until, support::*};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::net::TcpSocket;
 
 pub const PASSWORD: &str = "Correct horse 1";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -9,12 +10,14 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// A browser without scripts: it keeps a cookie and sends forms.
 pub struct Browser {
     address: SocketAddr,
+    /// Where it is: an address of this machine.
+    from: Ipv4Addr,
     pub cookie: Option<String>,
 }
 
 impl Browser {
     pub fn new(cloud: &Cloud) -> Self {
-        Self { address: cloud.address(), cookie: None }
+        Self { address: cloud.address(), from: Ipv4Addr::LOCALHOST, cookie: None }
     }
 
     pub async fn ask(&mut self, method: &str, path: &str, fields: &[(&str, &str)], more: &str) -> Answer {
@@ -25,7 +28,9 @@ impl Browser {
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answer = raw(self.address, head.as_bytes()).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((self.from, 0).into()).unwrap();
+        let answer = super::support::ask(socket.connect(self.address).await.unwrap(), head.as_bytes()).await;
         if let Some(told) = answer.header("set-cookie") {
             for word in ["__Host-latchkey=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
                 assert!(told.contains(word), "{told}");
@@ -267,8 +272,8 @@ async fn a_code_is_void_after_five_tries_a_new_one_and_half_an_hour() {
     assert_eq!(browser.get(&page).await.status, 410);
     assert_eq!(send(&mut browser, &page, &with(&first)).await.status, 410);
 
-    // An address gets six codes a day; somebody else's address is not touched by that.
-    for _ in 0..4 {
+    // A network asks for six codes a day for one address; somebody else's address is not touched by that.
+    for _ in 0..5 {
         assert_eq!(browser.asks("/account/sign-up", ("email", "anna@home.example")).await.status, 303);
     }
     assert_eq!(browser.asks("/account/sign-up", ("email", "ANNA@home.example")).await.status, 429);
@@ -324,6 +329,39 @@ async fn a_forgotten_password_and_a_new_address_go_by_mailed_codes() {
         let fields = [("who", who), ("password", "Another horse 2")];
         assert_eq!(by_address.post("/account/sign-in", &fields).await.status, status, "{who}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_tells_of_no_account_and_a_stranger_uses_up_nobodys() {
+    let cloud = Cloud::start().await;
+    registered(&cloud, "anna@home.example", "anna").await;
+    let from = |host| Browser { from: Ipv4Addr::new(127, 0, 0, host), ..Browser::new(&cloud) };
+    // Whether there is such an account or not, by name or by address: the same.
+    for (host, who) in [(2, "anna"), (2, "nobody"), (3, "anna@home.example"), (3, "nobody@home.example")] {
+        let mut stranger = from(host);
+        for status in [303, 303, 303, 303, 303, 303, 429] {
+            assert_eq!(stranger.asks("/account/forgot", ("who", who)).await.status, status, "{who}");
+        }
+    }
+    mail(&cloud, "anna@home.example", 12).await;
+    // Anna, elsewhere, is not touched by that.
+    let mut owner = Browser::new(&cloud);
+    let page = location(&owner.asks("/account/forgot", ("who", "anna")).await);
+    mail(&cloud, "anna@home.example", 13).await;
+    // Another sending counts for who asks for it, as for nobody's code.
+    // (One more went to where she registered.)
+    for _ in 0..18 {
+        cloud.clock.pass(61);
+        assert_eq!(location(&owner.post(&format!("{page}/resend"), &[]).await), page);
+    }
+    cloud.clock.pass(61);
+    assert_eq!(owner.post(&format!("{page}/resend"), &[]).await.status, 429);
+    // An address gets no more than thirty a day, and nobody is told that it does not.
+    let mut far = from(4);
+    location(&far.asks("/account/forgot", ("who", "anna")).await);
+    location(&far.asks("/account/sign-up", ("email", "ben@home.example")).await);
+    mail(&cloud, "ben@home.example", 1).await;
+    mail(&cloud, "anna@home.example", 30).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Mail servers that refuse, hang up and hang; mails that come back.
 
 use crate::{
-    smtp::{Act, Server},
+    smtp::{Act, Server, report_of},
     support::*,
 };
 use latchkey_cloud::{bounce, clock::Clock as _, worker};
@@ -101,11 +101,7 @@ async fn a_mail_that_comes_back_is_told() {
     cloud.past(&id, "queued").await;
     let mails = server.mails();
     let from = mails[0].0.trim_start_matches("MAIL FROM:<").trim_end_matches('>').to_owned();
-    let report = format!(
-        "To: {from}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
-         --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
-         Reporting-MTA: dns; mx\r\n\r\nAction: failed\r\nStatus: 5.2.2\r\n\r\n--b--\r\n"
-    );
+    let report = report_of(&mails[0], "5.2.2");
     let folder = cloud.folder.0.join("bounces");
     std::fs::create_dir_all(folder.join("new/0-no-file")).unwrap();
     std::fs::create_dir_all(folder.join("new")).unwrap();
@@ -125,6 +121,7 @@ async fn a_mail_that_comes_back_is_told() {
         (&shown["mail"]["state"], &shown["mail"]["reason"]),
         (&"bounced".into(), &"mailbox-full".into())
     );
+    cloud.assert_keeps_no_secret();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use crate::{
     link::*,
-    smtp::{Act, Server},
+    smtp::{Act, Server, report_of},
     support::*,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -188,12 +188,7 @@ async fn a_mail_that_waits_arrives_or_comes_back_is_told_on_the_link() {
     cloud.running.as_ref().unwrap().bell.notify_one();
     assert_eq!(mail(&mut link, relay).await, MailStatus { state: MailState::Accepted, reason: None });
 
-    let from = server.mails()[0].0.trim_start_matches("MAIL FROM:<").trim_end_matches('>').to_owned();
-    let report = format!(
-        "To: {from}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
-         --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
-         Reporting-MTA: dns; mx\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
-    );
+    let report = report_of(&server.mails()[0], "5.1.1");
     let folder = cloud.folder.0.join("bounces");
     std::fs::create_dir_all(folder.join("new")).unwrap();
     std::fs::write(folder.join("new/1"), report).unwrap();

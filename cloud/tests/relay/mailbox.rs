@@ -2,20 +2,30 @@
 
 use crate::support::*;
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
-use latchkey_cloud::serve;
+use latchkey_cloud::{clock::Clock as _, serve};
 use lettre::message::{
     Attachment, Body, Message, MultiPart, SinglePart,
     header::{ContentTransferEncoding, ContentType},
 };
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// A cloud with a recovery mailbox, read by the real program.
 pub async fn cloud() -> Cloud {
+    cloud_with(|_| env!("CARGO_BIN_EXE_latchkey-cloud").into()).await
+}
+
+/// The same, its mails read by a program below its folder.
+async fn cloud_with(program: impl FnOnce(&Path) -> PathBuf) -> Cloud {
     let mut cloud = Cloud::new(|text| {
         generous(text) + "\n[mailbox]\naddress = \"recovery@cloud.example\"\nmaildir = \"recovery\"\n"
     });
     let mut config = cloud.config();
-    config.mailbox.as_mut().unwrap().program = env!("CARGO_BIN_EXE_latchkey-cloud").into();
+    config.mailbox.as_mut().unwrap().program = program(&cloud.folder.0);
     cloud.running = Some(serve::start(config, cloud.clock.clone()).await.unwrap());
     cloud
 }
@@ -136,6 +146,42 @@ async fn a_picture_however_it_is_sent_brings_the_code_to_the_owner() {
         "nobody else is written to"
     );
     cloud.assert_keeps_no_secret();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_mail_holds_up_nobody_and_is_not_kept_aside_for_ever() {
+    // The real reader, which a certain mail has to wait for.
+    let cloud = cloud_with(|folder| {
+        let (program, gate) = (folder.join("reader"), folder.join("gate"));
+        nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let text = format!(
+            "#!/bin/sh\nread -r first\ncase $first in Subject:\\ slow*) read -r go <'{}';; esac\n\
+             exec '{}' \"$1\" </proc/self/fd/0\n",
+            gate.display(),
+            env!("CARGO_BIN_EXE_latchkey-cloud")
+        );
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        program
+    })
+    .await;
+    let device = cloud.device().await;
+    deliver(&cloud, "0", b"Subject: slow\r\n\r\nWait for me.\r\n");
+    for i in 1..=4 {
+        let link = device.link(&device.challenge(i));
+        let text = letter().subject("Link").body(format!("The camera says {link}\n")).unwrap();
+        deliver(&cloud, &i.to_string(), &text.formatted());
+    }
+    until(|| cloud.mails().len() == 4, "the mails behind it").await;
+    until(|| names(&cloud, "new") == ["0"], "the slow one is the last").await;
+    fs::write(cloud.folder.0.join("gate"), "go\n").unwrap();
+    until(|| names(&cloud, "new").is_empty(), "its end").await;
+    assert_eq!(names(&cloud, "aside/no-picture"), ["0"]);
+
+    // No other mail need come for it to go.
+    let now_s = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    cloud.clock.pass(now_s - cloud.clock.now_s() + 15 * 86_400);
+    until(|| names(&cloud, "aside/no-picture").is_empty(), "the end of what was kept aside").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

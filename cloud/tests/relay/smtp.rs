@@ -226,3 +226,16 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         }
     }
 }
+
+/// What a mail server reports of a mail that it could not deliver (RFC 3464): to whom, and the mail itself.
+pub fn report_of((from, to, mail): &(String, String, String), status: &str) -> String {
+    let bare = |line: &str| line.split_once('<').unwrap().1.trim_end_matches('>').to_owned();
+    format!(
+        "To: {}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\n\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\n{mail}\r\n--b--\r\n",
+        bare(from),
+        bare(to)
+    )
+}
