@@ -292,6 +292,7 @@ impl Relay {
             Resend::TooEarly { after_s } => Err(Refusal::ResendTooEarly { after_s }),
             Resend::StillQueued => Err(Refusal::StillQueued),
             Resend::Used => Err(Refusal::ResendUsed),
+            Resend::Superseded => Err(Refusal::Superseded),
             Resend::Expired => Err(Refusal::Expired),
             Resend::Limited { limit, retry_after_s } => Err(Refusal::Limited { limit, retry_after_s }),
         }

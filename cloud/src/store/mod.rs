@@ -269,6 +269,8 @@ pub enum Resend {
     StillQueued,
     /// It was sent again before.
     Used,
+    /// The device has issued a newer one at that door.
+    Superseded,
     /// It is over.
     Expired,
     /// A limit is reached.

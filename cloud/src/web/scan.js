@@ -34,15 +34,16 @@
     location.assign(digits ? `/r#${digits}` : `/add#${adding}`);
   };
 
-  // One picture is read at a time.
-  let worker, waiting;
+  // The reader answers in the order in which it is asked: a photo may come while the camera looks.
+  let worker;
+  const waiting = [];
   const read = (picture, time_ms, effort) => new Promise((resolve) => {
     if (!worker) {
       worker = new Worker(reader);
-      worker.onmessage = ({ data }) => waiting(data);
-      worker.onerror = () => waiting(null);
+      worker.onmessage = ({ data }) => waiting.shift()(data);
+      worker.onerror = () => waiting.splice(0).forEach((answer) => answer(null));
     }
-    waiting = resolve;
+    waiting.push(resolve);
     const pixels = picture.data.buffer;
     worker.postMessage({ width: picture.width, height: picture.height, pixels, time_ms, effort }, [pixels]);
   });

@@ -33,6 +33,9 @@ fn item<T: Copy>(list: &[T], number: i64) -> Option<T> {
     usize::try_from(number).ok().and_then(|at| list.get(at)).copied()
 }
 
+/// Only a challenge with a code replaces an older one; notices may arrive in any order.
+const REPLACING: [Purpose; 3] = [Purpose::Reset, Purpose::ConfirmEmail, Purpose::Rehearsal];
+
 pub(super) fn find(c: &Connection, digest: &[u8; 32]) -> Result<Option<RequestId>, StoreError> {
     let mut statement = c.prepare_cached("SELECT id FROM request WHERE digest = ?")?;
     Ok(statement.query_row([digest], |row| row.get(0)).optional()?.map(RequestId))
@@ -42,8 +45,7 @@ pub(super) fn accept(c: &Connection, new: &NewRequest) -> Result<Accepted, Store
     if let Some(id) = find(c, &new.digest)? {
         return Ok(Accepted::Known(id));
     }
-    // Only a challenge with a code replaces an older one; notices may arrive in any order.
-    if matches!(new.purpose, Purpose::Reset | Purpose::ConfirmEmail | Purpose::Rehearsal) {
+    if REPLACING.contains(&new.purpose) {
         let door = i64::from(new.door == Door::Lan);
         let sequence = params![new.handle.0, new.life.0, door, new.purpose as u8];
         let newest: Option<(u32, [u8; 32])> = c
@@ -153,6 +155,9 @@ pub(super) fn resend(c: &Connection, id: RequestId, uses: &[Use], now_s: i64) ->
     if request.sealed.is_none() || now_s >= request.expires_at_s {
         return Ok(Resend::Expired);
     }
+    if is_superseded(c, id)? {
+        return Ok(Resend::Superseded);
+    }
     if request.resent_at_s.is_some() || request.mails.iter().all(|m| m.transmissions >= TRANSMISSIONS_MAX) {
         return Ok(Resend::Used);
     }
@@ -171,6 +176,17 @@ pub(super) fn resend(c: &Connection, id: RequestId, uses: &[Use], now_s: i64) ->
         params![now_s, id.0, TRANSMISSIONS_MAX],
     )?;
     Ok(Resend::Queued)
+}
+
+/// Whether its code was replaced on the recorder: mailed again, it would come after the one that counts.
+fn is_superseded(c: &Connection, id: RequestId) -> Result<bool, StoreError> {
+    let [reset, confirm, rehearsal] = REPLACING.map(|purpose| purpose as u8);
+    let mut statement = c.prepare_cached(
+        "SELECT r.purpose IN (?, ?, ?)
+            AND NOT EXISTS (SELECT 1 FROM newest n WHERE n.handle = r.handle AND n.digest = r.digest)
+         FROM request r WHERE r.id = ?",
+    )?;
+    Ok(statement.query_row(params![reset, confirm, rehearsal, id.0], |row| row.get(0))?)
 }
 
 /// The lease is the due time itself, moved on: whoever finds the mail due again may take it. The

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::store::{Limit, MailState, TRANSMISSIONS_MAX};
+use crate::store::{Limit, MailState, RESEND_AFTER_S, TRANSMISSIONS_MAX};
 use latchkey_protocol::{Door, Life, Purpose as Why};
 use std::os::unix::fs::PermissionsExt;
 
@@ -73,6 +73,22 @@ async fn a_lease_ends_by_itself_and_never_beyond_the_cap() {
     let mails = store.request(RequestId([1; 16])).await.unwrap().unwrap().mails;
     assert_eq!((mails[0].state, mails[0].reason), (MailState::Failed, Some(Reason::NoAnswer)));
     assert!(!store.settle(1, 1, Outcome::Accepted).await.unwrap(), "a claim that is over settles nothing");
+}
+
+#[tokio::test]
+async fn a_code_that_was_replaced_is_not_mailed_again() {
+    let file = File::new("replaced");
+    let store = Sqlite::open(&file.0).unwrap();
+    for n in 1..=2 {
+        store.accept(request(n, n.into(), 9)).await.unwrap();
+        for claim in store.claim(1_000_000, 600, 10).await.unwrap() {
+            assert!(store.settle(claim.mail, claim.attempt, Outcome::Accepted).await.unwrap());
+        }
+    }
+    let later_s = 1_000_000 + RESEND_AFTER_S;
+    let again = |n| store.resend(RequestId([n; 16]), vec![], later_s);
+    assert_eq!(again(1).await.unwrap(), Resend::Superseded);
+    assert_eq!(again(2).await.unwrap(), Resend::Queued);
 }
 
 #[tokio::test]
