@@ -14,7 +14,7 @@ mod tests;
 pub use machine::{Hooks, Log, Privileges, Watchdog};
 pub use service_manager::ServiceManager;
 
-use crate::recovery::Limits;
+use crate::recovery::{DeviceCode, Limits};
 use layers::Layers;
 use std::{
     fmt,
@@ -58,6 +58,8 @@ pub struct Device {
     pub serial: String,
     /// 1 to 64 printable characters.
     pub model: String,
+    /// On the label, beside the serial; absent: one is drawn when it is needed.
+    pub verification_code: Option<DeviceCode>,
     /// What the wall clock is ahead of UTC, in minutes; only shown.
     pub utc_offset_min: i16,
 }
@@ -178,8 +180,23 @@ fn device(layers: &mut Layers) -> Device {
     };
     let printable =
         |text: &String| (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let code = "device.verification_code_file";
+    let verification_code = if layers.rank(code).is_some() {
+        layers.take(
+            code,
+            "a readable file that holds the label's code: 6 to 12 letters and digits",
+            |value| {
+                let text = layers::read_text(&value.path()?, 256).ok()?;
+                DeviceCode::parse(text.trim_matches(['\0', ' ', '\t', '\r', '\n'])).ok().map(Some)
+            },
+        )
+    } else {
+        layers.skip(code);
+        None
+    };
     Device {
         serial,
+        verification_code,
         model: layers
             .take("device.model", "1 to 64 printable characters", |value| value.text().filter(printable)),
         utc_offset_min: layers.take("device.utc_offset_min", "minutes ahead of UTC, -840 to 840", |value| {

@@ -37,6 +37,7 @@ impl Device {
         let context = Context {
             identity: Some(Arc::new(identity)),
             serial: "LK-0001".to_owned(),
+            label_code: None,
             limits: Limits::default(),
             hooks: latchkey::recovery::Hooks::None,
         };

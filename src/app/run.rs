@@ -80,6 +80,7 @@ pub(super) fn run(config: &Config) -> Result<(), AppError> {
         context: recovery::Context {
             identity: identities.heart().borrow().clone(),
             serial: config.device.serial.clone(),
+            label_code: config.device.verification_code.clone(),
             limits: config.limits.clone(),
             hooks: hooks::kind(config.hooks.as_ref()),
         },

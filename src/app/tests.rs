@@ -75,6 +75,7 @@ impl Daemon {
             context: Context {
                 identity: Some(keys().identity.clone()),
                 serial: "LK-1".to_owned(),
+                label_code: None,
                 limits: Limits::default(),
                 hooks: crate::recovery::Hooks::None,
             },

@@ -172,6 +172,28 @@ fn the_serial_may_stand_in_a_file_and_the_stronger_of_the_two_keys_wins() {
 }
 
 #[test]
+fn the_verification_code_on_the_label_stands_in_a_file() {
+    let folder = Folder::new("label");
+    folder.file("good", "KEY72LOCK\n");
+    folder.file("bad", "KEY 72\n");
+    folder.file("base.toml", &fs::read_to_string(shipped("base.toml")).unwrap());
+    let with = |file: &str| {
+        let line =
+            if file.is_empty() { String::new() } else { format!("verification_code_file = \"{file}\"\n") };
+        let text = format!("inherits = \"base.toml\"\n[device]\nserial = \"LK-1\"\n{line}");
+        Config::read(&folder.file("board.toml", &text), None)
+    };
+    assert_eq!(with("").unwrap().device.verification_code, None);
+    assert_eq!(with("good").unwrap().device.verification_code.unwrap().as_str(), "KEY72LOCK");
+    for wrong in ["bad", "absent"] {
+        let faults = with(wrong).unwrap_err();
+        let place = ("board.toml".to_owned(), 4, "device.verification_code_file".to_owned());
+        assert_eq!(places(&faults), [place], "{faults}");
+        assert!(!faults.to_string().contains("KEY 72"), "{faults}");
+    }
+}
+
+#[test]
 fn a_hash_that_is_too_cheap_is_refused_and_the_small_boards_choice_is_not() {
     let folder = Folder::new("hash");
     let read = |memory_kib: u32, passes: u32| {

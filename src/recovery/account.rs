@@ -200,6 +200,7 @@ impl Active {
 /// Platform access as the owner wants it from now on. It opens nothing at this device, so a session is
 /// enough; nothing is written if nothing changes.
 pub(super) fn set_platform(
+    context: &Context,
     active: &mut Active,
     door: Door,
     session: &SessionToken,
@@ -210,7 +211,8 @@ pub(super) fn set_platform(
     let old = &active.record.platform;
     settings.verification_code = settings.verification_code.or_else(|| old.verification_code.clone());
     if settings.enabled && settings.verification_code.is_none() {
-        settings.verification_code = Some(DeviceCode::draw(turn.random()));
+        let label = context.label_code.clone();
+        settings.verification_code = Some(label.unwrap_or_else(|| DeviceCode::draw(turn.random())));
     }
     if settings != *old {
         active.record.platform = settings.clone();

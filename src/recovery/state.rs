@@ -1,7 +1,8 @@
 //! The state of the heart: what a boot makes of what is stored, and the step.
 
 use super::{
-    Action, Aim, Effect, Limits, Notice, Now, Pending, Place, Record, Refusal, Reply, Request, RequestId,
+    Action, Aim, DeviceCode, Effect, Limits, Notice, Now, Pending, Place, Record, Refusal, Reply, Request,
+    RequestId,
     account::{self, Active, Answer},
     challenge, emails, hashing,
     hashing::Hashing,
@@ -19,6 +20,8 @@ pub struct Context {
     pub identity: Option<Arc<DeviceIdentity>>,
     /// The serial on the label: no password may be the serial.
     pub serial: String,
+    /// The device verification code on the label; without one it is drawn.
+    pub label_code: Option<DeviceCode>,
     /// The board's numbers.
     pub limits: Limits,
     /// What the board has its hooks for.
@@ -360,7 +363,7 @@ impl State {
                 Ok(Answer::Now(Reply::Platform(active.record.platform.clone())))
             }
             Request::SetPlatform { session, settings } => {
-                account::set_platform(active, door, &session, settings, turn).map(Answer::Now)
+                account::set_platform(&context, active, door, &session, settings, turn).map(Answer::Now)
             }
             Request::BeginReset { renew, to } => {
                 challenge::begin(&context, active, reset, to, renew, turn).map(Answer::Now)

@@ -110,6 +110,7 @@ impl World {
             context: HeartContext {
                 identity: Some(identity.clone()),
                 serial: "LK-TEST".into(),
+                label_code: None,
                 limits: Limits::default(),
                 hooks: latchkey::recovery::Hooks::None,
             },

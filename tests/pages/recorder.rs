@@ -118,6 +118,7 @@ impl Recorder {
         let context = HeartContext {
             identity: made.registered.then(|| Arc::clone(&identity)),
             serial: made.serial.to_owned(),
+            label_code: None,
             limits: Limits { lan_reset: made.lan_reset, ..Limits::default() },
             hooks: latchkey::recovery::Hooks::None,
         };

@@ -85,6 +85,7 @@ impl Daemon {
             context: Context {
                 identity: Some(Arc::new(identity())),
                 serial: "LK-0001".into(),
+                label_code: None,
                 limits: Limits::default(),
                 hooks: Hooks::None,
             },

@@ -8,7 +8,7 @@ use latchkey_protocol::{Address, Challenge, Door, Message, Purpose};
 
 const BEGIN: Request = Request::BeginReset { renew: false, to: None };
 
-fn sign_in(device: &mut Device) -> SessionToken {
+pub fn sign_in(device: &mut Device) -> SessionToken {
     match device.ask(Door::Lan, Request::SignIn { password: password("first pass phrase") }) {
         Ok(Reply::SignedIn { session, .. }) => session,
         other => panic!("{other:?}"),

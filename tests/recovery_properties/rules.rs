@@ -3,9 +3,9 @@
 use crate::world::Keys;
 use chacha20::{ChaCha12Rng, rand_core::SeedableRng};
 use latchkey::recovery::{
-    Action, Aim, BootId, Context, Effect, HashJob, HashOutcome, Limits, Now, Password, Pending, Place,
-    Refusal, Reply, Request, RequestId, State, Stored, StoredPending, StoredRecord, reply::Ended,
-    reply::Lifecycle, reply::ResetByEmail,
+    Action, Aim, BootId, Context, DeviceCode, Effect, HashJob, HashOutcome, Limits, Now, Password, Pending,
+    Place, PlatformSettings, Refusal, Reply, Request, RequestId, State, Stored, StoredPending, StoredRecord,
+    reply::Ended, reply::Lifecycle, reply::ResetByEmail,
 };
 use latchkey_protocol::{Address, Code, Door};
 
@@ -32,6 +32,7 @@ impl Device {
         let mut context = Context {
             identity: Some(keys.identity.clone()),
             serial: "LK-1".into(),
+            label_code: None,
             limits: Limits::default(),
             hooks: latchkey::recovery::Hooks::None,
         };
@@ -195,6 +196,7 @@ fn a_pending_file_that_cannot_be_read_is_lost_and_says_so() {
     let context = Context {
         identity: None,
         serial: String::new(),
+        label_code: None,
         limits: Limits::default(),
         hooks: latchkey::recovery::Hooks::None,
     };
@@ -306,4 +308,28 @@ fn a_completed_reset_is_told_once_and_ends_every_session() {
         other => panic!("{other:?}"),
     };
     assert_eq!((told(), told()), (Some(Door::Lan), None));
+}
+
+#[test]
+fn platform_access_starts_with_the_code_on_the_label_and_the_owner_may_choose_another() {
+    let label = DeviceCode::parse("LABEL77").unwrap();
+    let own = DeviceCode::parse("mine1234").unwrap();
+    for on_label in [Some(label), None] {
+        let mut device = Device::active(|context| context.label_code.clone_from(&on_label));
+        let session = crate::addresses::sign_in(&mut device);
+        let mut set = |verification_code: Option<&DeviceCode>| {
+            let verification_code = verification_code.cloned();
+            let settings =
+                PlatformSettings { enabled: true, verification_code, ..PlatformSettings::default() };
+            match device.ask(Door::Lan, Request::SetPlatform { session: session.clone(), settings }) {
+                Ok(Reply::Platform(settings)) => settings.verification_code.unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = set(None);
+        assert!(on_label.as_ref().is_none_or(|label| *label == first));
+        assert_eq!(first.as_str().len(), if on_label.is_some() { 7 } else { 8 });
+        assert_eq!(set(Some(&own)), own);
+        assert_eq!(set(None), own, "what the owner chose stays");
+    }
 }

@@ -133,6 +133,7 @@ impl<'a> World<'a> {
         let context = Context {
             identity: Some(Arc::clone(&keys.identity)),
             serial: "LK-00000001".into(),
+            label_code: None,
             limits: Limits::default(),
             hooks: latchkey::recovery::Hooks::Told,
         };
