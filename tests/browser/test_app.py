@@ -80,6 +80,7 @@ class TheApp(InAWorld):
         phone.click("#open")
         phone.until(lambda: phone.has("[data-state=other]"), "the page says that it is another code", 60)
         self.assertTrue(phone.driver.execute_script(LIVE))
+        # What a camera shows has no captions.
         phone.look("other", without=("video-caption",))
         phone.click("#close")
         self.assertFalse(phone.driver.execute_script(LIVE))

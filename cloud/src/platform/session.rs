@@ -27,8 +27,8 @@ use tokio_tungstenite::tungstenite::{
 const WRITE_S: u64 = 10;
 /// For the close frame and its answer.
 const CLOSE_S: u64 = 3;
-/// Requests whose mails one connection watches.
-const WATCHED_MAX: usize = 8;
+/// Requests whose mails one connection watches: as many as a recorder remembers, whose notices come between.
+const WATCHED_MAX: usize = 32;
 /// At least 30 messages a minute are promised.
 const MESSAGES: (u32, u32) = (60, 1);
 /// At least two pings a minute are promised; one a second does no harm.

@@ -175,8 +175,8 @@ pub enum Entry {
     In,
     /// The device has a session, and it answers.
     Duplicate,
-    /// There are as many as may be.
-    Full,
+    /// There is no place now, or it is not known yet whether there is one.
+    Busy,
 }
 
 /// Every session of this process.
@@ -200,9 +200,9 @@ impl Sessions {
     /// one that is alive means that the key was copied, and one that is silent that it was cut off.
     pub async fn enter(&self, session: &Arc<Session>, patience: impl Future<Output = ()>) -> Entry {
         let Err(older) = self.try_enter(session) else { return Entry::In };
-        let Some(older) = older else { return Entry::Full };
+        let Some(older) = older else { return Entry::Busy };
         if older.probed.swap(true, Ordering::AcqRel) {
-            return Entry::Duplicate; // a third one, while the first is being asked
+            return Entry::Busy; // a third one, while the first is being asked: whether it is there is not known yet
         }
         let news = older.news.notified();
         tokio::pin!(news);
@@ -219,7 +219,7 @@ impl Sessions {
         let mut sessions = self.lock();
         match sessions.get(&session.handle) {
             Some(there) if !Arc::ptr_eq(there, &older) => Entry::Duplicate,
-            None if sessions.len() >= self.max => Entry::Full,
+            None if sessions.len() >= self.max => Entry::Busy,
             _ => {
                 sessions.insert(session.handle, session.clone());
                 drop(sessions);

@@ -116,7 +116,7 @@ impl Platform {
                 tracing::warn!(%handle, serial = %register.serial, "two connections have one device's key");
                 Err(Stop::Refused(Refusal::Duplicate, Some(DUPLICATE_S)))
             }
-            Entry::Full => Err(Stop::Refused(Refusal::Busy, Some(BUSY_S))),
+            Entry::Busy => Err(Stop::Refused(Refusal::Busy, Some(BUSY_S))),
         }
     }
 

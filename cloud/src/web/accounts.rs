@@ -351,7 +351,14 @@ fn after_asking(
     }
 }
 
-pub(super) async fn picture(State(web): State<Web>, path: Result<Path<String>, PathRejection>) -> Response {
+pub(super) async fn picture(
+    State(web): State<Web>,
+    Extension(requester): Extension<Requester>,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    if let Err(stop) = web.allow_look(requester) {
+        return problem(&web, &web.problem(&stop));
+    }
     let picture = path.ok().and_then(|Path(token)| web.accounts.picture(&token));
     match picture {
         Some(bytes) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
