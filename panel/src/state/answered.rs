@@ -120,6 +120,10 @@ impl State {
             return Vec::new();
         }
         let same = self.challenge.take().filter(|live| live.challenge.id == challenge.id);
+        if same.is_none() {
+            // What was told is of another code's mail.
+            self.mail = None;
+        }
         let rows = same.map_or_else(Vec::new, |live| live.rows);
         let needs_rows = rows.is_empty();
         self.challenge = Some(Challenged { challenge, at_ms: self.now_ms, rows });

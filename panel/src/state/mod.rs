@@ -179,7 +179,7 @@ impl State {
             effects.push(Effect::Ask(Request::Device { session }));
             if self.shows_challenge() && !self.busy {
                 effects.push(Effect::Ask(Request::Challenge(self.aim())));
-                if self.mail.as_ref().is_some_and(|mail| mail.state.as_deref() == Some("queued")) {
+                if self.mail_is_out() {
                     effects.push(Effect::Ask(Request::SentChallenge(self.aim())));
                 }
             }
@@ -301,6 +301,17 @@ impl State {
         let passed_s = self.now_ms.saturating_sub(seen.at_ms) / 1000;
         let next = seen.platform.next_try_in_s.map(|next_s| next_s.saturating_sub(passed_s));
         (next, seen.platform.heard_ago_s.map(|heard_s| heard_s + passed_s))
+    }
+
+    /// Whether the recorder can ask for the mail by itself: its link is up, and none is out.
+    pub fn can_send_now(&self) -> bool {
+        !self.mail_is_out() && self.device.as_ref().is_some_and(|device| device.platform == "online")
+    }
+
+    /// Whether there is a mail of which more may be heard: one that was taken can still come back.
+    fn mail_is_out(&self) -> bool {
+        let state = self.mail.as_ref().and_then(|mail| mail.state.as_deref());
+        matches!(state, Some("queued" | "accepted"))
     }
 
     /// Whether something can be sent now.

@@ -375,8 +375,10 @@ fn platform_access_is_shown_set_and_tried() {
 }
 
 #[test]
-fn a_code_that_the_recorder_sends_by_itself_is_followed_until_its_mail_is_taken() {
+fn a_code_that_the_recorder_sends_by_itself_is_followed_and_sent_again_if_it_comes_back() {
     let mut desk = Desk::new(Lifecycle::Active);
+    let online = || Device { platform: "online".to_owned(), ..device(Lifecycle::Active) };
+    desk.answer(Request::Device { session: None }, Ok(Answer::Device(online())));
     at_the_code(&mut desk);
     desk.press(Action::Back);
     let send = desk.asks(Action::SendNow);
@@ -388,12 +390,24 @@ fn a_code_that_the_recorder_sends_by_itself_is_followed_until_its_mail_is_taken(
         effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge(Aim::Reset)))),
         "{effects:?}"
     );
-    desk.answer(Request::Device { session: None }, Ok(Answer::Device(device(Lifecycle::Active))));
+    let asks = |desk: &mut Desk| {
+        desk.answer(Request::Device { session: None }, Ok(Answer::Device(online())));
+        desk.now_ms += POLL_MS;
+        let effects = desk.event(Event::Tick);
+        effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge(Aim::Reset))))
+    };
+    for (state, is_out) in [("accepted", true), ("bounced", false), ("queued", true), ("failed", false)] {
+        desk.answer(Request::SentChallenge(Aim::Reset), mail(state));
+        assert_eq!(desk.state.mail.as_ref().unwrap().state.as_deref(), Some(state));
+        assert_eq!((desk.state.can_send_now(), asks(&mut desk)), (!is_out, is_out), "{state}");
+    }
+    // Another code has a mail of its own.
+    let renewed = Challenge { id: "cd".to_owned(), ..challenge() };
+    desk.answer(Request::BeginReset { renew: true, to: None }, Ok(Answer::Challenge(renewed)));
+    let rows = vec!["1".repeat(21); 21];
+    desk.answer(Request::Matrix(Aim::Reset), Ok(Answer::Matrix(Matrix { rows })));
+    assert!(desk.state.mail.is_none() && desk.state.can_send_now());
     desk.answer(Request::SentChallenge(Aim::Reset), mail("accepted"));
-    assert_eq!(desk.state.mail.as_ref().unwrap().state.as_deref(), Some("accepted"));
-    desk.now_ms += POLL_MS;
-    let effects = desk.event(Event::Tick);
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ask(Request::SentChallenge(Aim::Reset)))));
     desk.press(Action::Home);
     assert!(desk.state.mail.is_none(), "it goes with its challenge");
 }

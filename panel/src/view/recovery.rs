@@ -168,7 +168,7 @@ impl Kit<'_> {
             None => (Action::Home, "back-to-sign-in"),
         };
         let (enter, back) = (self.say("to-code"), self.say(back));
-        let sends = self.can_send_now();
+        let sends = self.state.can_send_now();
         self.row(ui, |kit, ui| {
             kit.button(ui, Action::ToCode, Look::Primary, None, &enter, true);
             if sends {
@@ -192,12 +192,6 @@ impl Kit<'_> {
         self.facts(ui, &facts);
         let rules = self.say("good-rules");
         self.hint(ui, rules);
-    }
-
-    /// Whether the recorder can ask for the mail by itself: its link is up, and none is under way.
-    fn can_send_now(&self) -> bool {
-        let unsent = self.state.mail.as_ref().is_none_or(|mail| mail.state.as_deref() == Some("failed"));
-        unsent && self.state.device.as_ref().is_some_and(|device| device.platform == "online")
     }
 
     /// How far the mail is, if the recorder asked for it.
