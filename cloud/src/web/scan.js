@@ -2,7 +2,7 @@
 // link opens, and that page acts only on the person's tap.
 (() => {
   "use strict";
-  const { reader, host, kind } = document.currentScript.dataset;
+  const { reader, host, kind, adds } = document.currentScript.dataset;
   const byId = (id) => document.getElementById(id);
   const card = byId("camera");
   const finder = card.querySelector(".finder");
@@ -23,7 +23,7 @@
     if (link && link[2] === "r" && /^\d+$/.test(link[3])) {
       return link[1].toLowerCase() === host ? { digits: link[3] } : { state: "elsewhere", text: text.trim() };
     }
-    if (link && link[2] === "add") {
+    if (link && link[2] === "add" && adds !== undefined) {
       return link[1].toLowerCase() === host ? { adding: link[3] } : { state: "elsewhere", text: text.trim() };
     }
     return { state: "other" };

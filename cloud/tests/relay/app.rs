@@ -147,7 +147,7 @@ async fn a_service_without_accounts_resets_and_nothing_else() {
     for path in ["/", "/more", "/reset", "/r"] {
         let page = get(cloud.address(), path).await;
         assert_eq!(page.status, 200, "{path}");
-        for gone in ["\"/recorders\"", "\"/account\"", "\"/add"] {
+        for gone in ["\"/recorders\"", "\"/account\"", "\"/add", "data-adds"] {
             assert!(!page.body.contains(gone), "{path}: {gone}");
         }
     }
