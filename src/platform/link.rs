@@ -18,7 +18,7 @@ use chacha20::ChaCha20Rng;
 use latchkey_protocol::{
     Host, SealedChallenge,
     claim::ClaimCode,
-    platform::{MailStatus, Registered, RelayId},
+    platform::{MailState, MailStatus, Registered, RelayId},
 };
 use sha2::{Digest, Sha256};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -62,6 +62,8 @@ pub(super) struct Mail {
     pub(super) hash: [u8; 32],
     /// The cloud's name for the request.
     pub(super) relay: RelayId,
+    /// The connection on which it was handed over: the cloud tells nothing of it on a later one.
+    connection: u32,
     /// How far.
     pub(super) status: MailStatus,
 }
@@ -123,9 +125,21 @@ impl Handle {
         self.enroller.enrol(server, code).await
     }
 
-    /// How far the mail of a sealed challenge is that was handed over by this run of the daemon.
+    /// How far the mail of a sealed challenge is that was handed over by this run of the daemon. If that was on an earlier
+    /// connection and its end is not known, the cloud is asked: nobody waits for that, and the answer is seen at the next look.
     pub fn mail_of(&self, sealed: &SealedChallenge) -> Option<Sent> {
-        self.known(sealed).map(|mail| Sent { mail: mail.status })
+        let mail = self.known(sealed)?;
+        let is_out = matches!(mail.status.state, MailState::Queued | MailState::Accepted);
+        let is_here = {
+            let status = self.status.borrow();
+            status.state != State::Online || status.connections == mail.connection
+        };
+        if is_out && !is_here {
+            let (answer, _nobody) = oneshot::channel();
+            // Full: it is asked at the next look.
+            let _ = self.asks.try_send(Ask::Submit { sealed: sealed.clone(), answer });
+        }
+        Some(Sent { mail: mail.status })
     }
 
     fn known(&self, sealed: &SealedChallenge) -> Option<Mail> {
@@ -197,7 +211,8 @@ impl Board {
     }
 
     /// A challenge was handed over.
-    pub(super) fn taken(&self, mail: Mail) {
+    pub(super) fn taken(&self, hash: [u8; 32], relay: RelayId, status: MailStatus) {
+        let mail = Mail { hash, relay, connection: self.status.borrow().connections, status };
         self.mails.send_modify(|mails| {
             mails.retain(|own| own.hash != mail.hash);
             mails.truncate(MAILS_MAX - 1);
@@ -353,6 +368,7 @@ impl Link {
         }
         self.board.change(|status| {
             (status.state, status.reason) = (State::Online, None);
+            status.connections = status.connections.wrapping_add(1);
             (status.last_heard_ms, status.next_try_ms) = (Some(now.boottime_ms), None);
         });
         let session = Session {
@@ -380,7 +396,8 @@ impl Link {
 
     fn show(&self, state: State, reason: Option<Reason>, next_try_ms: Option<u64>, server: String) {
         self.board.change(|status| {
-            *status = Status { state, reason, next_try_ms, server, last_heard_ms: status.last_heard_ms };
+            (status.state, status.reason, status.next_try_ms, status.server) =
+                (state, reason, next_try_ms, server);
         });
     }
 

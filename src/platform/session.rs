@@ -4,7 +4,7 @@ use super::{
     LinkIdentity,
     connect::{Socket, closed_reason},
     learn::{Keeper, Learned},
-    link::{Ask, Board, Mail, hash_of, replaced},
+    link::{Ask, Board, hash_of, replaced},
     policy::{Ended, Policy},
     status::{NotSent, Reason, Sent},
     time::LinkTime,
@@ -216,7 +216,13 @@ impl Session<'_> {
         answer: oneshot::Sender<Result<Sent, NotSent>>,
         ask: impl FnOnce(u32) -> FromDevice,
     ) -> Result<(), (Finish, Option<u16>)> {
-        talk.waiting.retain(|waiting| !waiting.answer.is_closed());
+        // One that nobody waits for is asked once; its answer is wanted all the same.
+        if answer.is_closed() && talk.waiting.iter().any(|waiting| waiting.hash == hash) {
+            return Ok(());
+        }
+        if talk.waiting.len() >= WAITING_MAX {
+            talk.waiting.retain(|waiting| !waiting.answer.is_closed());
+        }
         let now_ms = self.now_ms()?;
         talk.submitted_ms.retain(|at_ms| now_ms.saturating_sub(*at_ms) < 60_000);
         let too_many = talk.waiting.len() >= WAITING_MAX || talk.submitted_ms.len() >= SUBMITS_A_MINUTE_MAX;
@@ -242,7 +248,7 @@ impl Session<'_> {
         match FromCloud::parse(frame).map_err(|_| malformed())? {
             FromCloud::Submitted { id, relay, mail } => {
                 let waiting = take(talk, id).ok_or_else(malformed)?;
-                self.board.taken(Mail { hash: waiting.hash, relay, status: mail });
+                self.board.taken(waiting.hash, relay, mail);
                 let _ = waiting.answer.send(Ok(Sent { mail })); // whoever asked may be gone
             }
             FromCloud::Rejected { id, problem, retry_after_s } if talk.renewal == Some(id) => {

@@ -15,6 +15,8 @@ pub struct Status {
     pub next_try_ms: Option<u64>,
     /// The address that is connected to.
     pub server: String,
+    /// How many connections there have been.
+    pub connections: u32,
 }
 
 /// Where the link is.

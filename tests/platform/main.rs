@@ -334,6 +334,34 @@ async fn a_challenge_is_handed_over_and_its_mail_followed() {
     heard(&mut peer).await;
     drop(peer);
     assert_eq!(soon(sending).await.unwrap(), Err(NotSent::Offline));
+
+    // The cloud tells of nothing that was handed over on an earlier connection: it is asked once somebody looks.
+    let mut peer = register(&listener, &tls).await;
+    recorder.until(|status| status.state == State::Online).await;
+    assert_eq!(recorder.handle.mail_of(&challenge()).unwrap().mail, queued);
+    assert_eq!(recorder.handle.mail_of(&challenge()).unwrap().mail, queued);
+    let FromDevice::Submit { id, sealed } = heard(&mut peer).await else { panic!("submit") };
+    assert_eq!(sealed.0, challenge());
+    say(&mut peer, FromCloud::Submitted { id, relay, mail: bounced }).await;
+    soon(async {
+        while recorder.handle.mail_of(&challenge()).unwrap().mail != bounced {
+            recorder.handle.changed().await;
+        }
+    })
+    .await;
+
+    // Whoever asked is gone when the answer comes: the connection stays.
+    let handle = recorder.handle.clone();
+    let sending = tokio::spawn(async move { handle.submit_again(challenge()).await });
+    let FromDevice::Resend { id: first, .. } = heard(&mut peer).await else { panic!("resend") };
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    let handle = recorder.handle.clone();
+    let sending = tokio::spawn(async move { handle.submit(challenge()).await });
+    let FromDevice::Submit { id, .. } = heard(&mut peer).await else { panic!("one look, one question") };
+    say(&mut peer, FromCloud::Submitted { id: first, relay, mail: queued }).await;
+    say(&mut peer, FromCloud::Submitted { id, relay, mail: accepted }).await;
+    assert_eq!(soon(sending).await.unwrap().unwrap().mail, accepted);
 }
 
 /// Answers the question about the time, if the device asks it. Gives what it sent.
