@@ -356,13 +356,11 @@ pub(super) async fn picture(
     Extension(requester): Extension<Requester>,
     path: Result<Path<String>, PathRejection>,
 ) -> Response {
-    if let Err(stop) = web.allow_look(requester) {
-        return problem(&web, &web.problem(&stop));
-    }
-    let picture = path.ok().and_then(|Path(token)| web.accounts.picture(&token));
+    let picture = |Path(token): Path<String>| web.accounts.picture(&token);
+    let picture = web.allow_look(requester).and_then(|()| path.ok().and_then(picture).ok_or(Stop::NoPage));
     match picture {
-        Some(bytes) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
-        None => problem(&web, &web.problem(&Stop::NoPage)),
+        Ok(bytes) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
+        Err(stop) => problem(&web, &web.problem(&stop)),
     }
 }
 
